@@ -1,0 +1,224 @@
+//! What a handler sees.
+
+use keyspace::shards::{HeldSet, HeldShard};
+use keyspace::{DATABASES, Db, Key, Keyspace, Shard};
+use protocol::number::parse_i64;
+use protocol::reply::Reply;
+use protocol::request::Arg;
+use table::Value;
+
+use crate::failure::Failure;
+
+/// The words of a command, in the buffer where they arrived.
+#[derive(Clone, Copy)]
+pub struct Args<'a> {
+    bytes: &'a [u8],
+    args: &'a [Arg],
+}
+
+impl<'a> Args<'a> {
+    /// The words at `args` in `bytes`.
+    #[inline]
+    pub fn new(bytes: &'a [u8], args: &'a [Arg]) -> Self {
+        Self { bytes, args }
+    }
+
+    /// How many words there are, the command's name included.
+    #[inline]
+    pub fn len(self) -> usize {
+        self.args.len()
+    }
+
+    /// Whether there is no word.
+    #[inline]
+    pub fn is_empty(self) -> bool {
+        self.args.is_empty()
+    }
+
+    /// The word `index`; the name is word 0. A word that is not there is empty.
+    #[inline]
+    pub fn get(self, index: usize) -> &'a [u8] {
+        self.args.get(index).map_or(&[], |arg| arg.of(self.bytes))
+    }
+
+    /// The words as ranges of their buffer.
+    pub fn ranges(self) -> &'a [Arg] {
+        self.args
+    }
+
+    /// The words from `first` on.
+    #[inline]
+    pub fn from(self, first: usize) -> impl Iterator<Item = &'a [u8]> + Clone {
+        self.args.get(first..).unwrap_or_default().iter().map(move |arg| arg.of(self.bytes))
+    }
+}
+
+/// Where a key stands among the words, and where it lives.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyAt {
+    /// Index of the word.
+    pub word: u32,
+    /// Its cluster slot.
+    pub slot: u16,
+    /// Its hash.
+    pub hash: u64,
+}
+
+/// The shards that are borrowed for a command.
+pub enum Shards<'a> {
+    /// Those of no key.
+    None,
+    /// That of its only key.
+    One(&'a mut Shard),
+    /// Those of several keys.
+    Set(&'a mut HeldSet),
+}
+
+/// A shard to look at: one that the command holds, or one borrowed for the moment.
+pub enum ShardRef<'a> {
+    /// Held as long as the command runs.
+    Held(&'a mut Shard),
+    /// Given back when this goes out of scope.
+    Borrowed(HeldShard),
+}
+
+impl std::ops::Deref for ShardRef<'_> {
+    type Target = Shard;
+
+    fn deref(&self) -> &Shard {
+        match self {
+            Self::Held(shard) => shard,
+            Self::Borrowed(shard) => shard,
+        }
+    }
+}
+
+impl std::ops::DerefMut for ShardRef<'_> {
+    fn deref_mut(&mut self) -> &mut Shard {
+        match self {
+            Self::Held(shard) => shard,
+            Self::Borrowed(shard) => shard,
+        }
+    }
+}
+
+/// What a handler sees of the world.
+pub struct Context<'a> {
+    /// The keyspace, for commands that walk it.
+    pub keyspace: &'static Keyspace,
+    /// The command's words.
+    pub args: Args<'a>,
+    /// Its keys, in the order of the words.
+    pub keys: &'a [KeyAt],
+    /// The shards of its keys.
+    pub shards: Shards<'a>,
+    /// Where the reply goes.
+    pub reply: Reply<'a>,
+    /// The time of this command, in milliseconds of Unix time.
+    pub now_ms: u64,
+    /// The client's database.
+    pub db: u16,
+    /// The command's name.
+    pub name: &'static str,
+    /// Whether this is the worker pool, where a command may wait and take its time.
+    pub may_wait: bool,
+}
+
+impl<'a> Context<'a> {
+    /// The key number `index` of those that the key specs name. Handlers ask for keys that their
+    /// arity and specs guarantee.
+    #[inline]
+    pub fn key(&self, index: usize) -> Key<'a> {
+        let at = &self.keys[index];
+        Key { bytes: self.args.get(at.word as usize), slot: at.slot, hash: at.hash }
+    }
+
+    /// The client's database in the shard of a key.
+    #[inline]
+    pub fn db(&mut self, key: &Key<'_>) -> &mut Db {
+        self.open(key).0
+    }
+
+    /// The client's database in the shard of a key, and the reply.
+    #[inline]
+    pub fn open(&mut self, key: &Key<'_>) -> (&mut Db, &mut Reply<'a>) {
+        let shard = held(&mut self.shards, key.shard());
+        (shard.db(self.db), &mut self.reply)
+    }
+
+    /// Any database in the shard of a key.
+    pub fn other_db(&mut self, key: &Key<'_>, number: u16) -> &mut Db {
+        held(&mut self.shards, key.shard()).db(number)
+    }
+
+    /// All shards that the command holds.
+    pub fn all_held(&mut self) -> impl Iterator<Item = &mut Shard> {
+        let (one, set) = match &mut self.shards {
+            Shards::None => (None, None),
+            Shards::One(shard) => (Some(&mut **shard), None),
+            Shards::Set(set) => (None, Some(set.iter_mut())),
+        };
+        one.into_iter().chain(set.into_iter().flatten())
+    }
+
+    /// The shard with this number, for commands that walk the keyspace. Where it is busy and the
+    /// command may not wait, the command must run in the worker pool.
+    pub fn shard(&mut self, number: u16) -> Result<ShardRef<'_>, Failure> {
+        if let Shards::Set(set) = &mut self.shards {
+            if let Some(shard) = set.get(number) {
+                return Ok(ShardRef::Held(shard));
+            }
+        }
+        if self.may_wait {
+            return Ok(ShardRef::Borrowed(self.keyspace.borrow_blocking(number)));
+        }
+        self.keyspace.try_borrow(number).map(ShardRef::Borrowed).ok_or(Failure::Detach)
+    }
+
+    /// The word `index` as an integer.
+    #[inline]
+    pub fn int(&self, index: usize) -> Result<i64, Failure> {
+        parse_i64(self.args.get(index)).ok_or(Failure::NotInteger)
+    }
+
+    /// Writes a value as a bulk string.
+    #[inline]
+    pub fn reply_value(&mut self, value: Value<'_>) {
+        reply_value(&mut self.reply, value);
+    }
+}
+
+#[inline]
+fn held<'s>(shards: &'s mut Shards<'_>, number: u16) -> &'s mut Shard {
+    match shards {
+        Shards::One(shard) => shard,
+        Shards::Set(set) => match set.get(number) {
+            Some(shard) => shard,
+            None => unreachable!("a key's shard is borrowed before its command runs"),
+        },
+        Shards::None => unreachable!("a command without keys opens no key"),
+    }
+}
+
+/// Writes a value as a bulk string.
+#[inline]
+pub fn reply_value(reply: &mut Reply<'_>, value: Value<'_>) {
+    match value {
+        Value::Int(number) => reply.bulk_integer(number),
+        Value::Bytes(bytes) => reply.bulk(bytes),
+    }
+}
+
+/// What Redis says of an integer that its type `int` cannot hold.
+const NOT_INT: Failure =
+    Failure::text("ERR value is out of range, value must between -2147483648 and 2147483647");
+
+/// The number of a database, as COPY, MOVE and their like take it.
+pub fn db_number(word: &[u8]) -> Result<u16, Failure> {
+    let number = parse_i64(word).ok_or(Failure::NotInteger)?;
+    let number = i32::try_from(number).map_err(|_| NOT_INT)?;
+    match u16::try_from(number) {
+        Ok(number) if usize::from(number) < DATABASES => Ok(number),
+        _ => Err(Failure::DbRange),
+    }
+}

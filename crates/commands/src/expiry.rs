@@ -1,0 +1,225 @@
+//! When keys expire: setting, asking and taking back.
+//!
+//! A deadline is Unix time in milliseconds. EXPIRE and its kin take one that is past, and then
+//! delete the key; so theirs is computed with a sign, other than that of SET (see `deadline.rs`).
+
+use protocol::number::parse_i64;
+
+use crate::deadline::Unit;
+use crate::spec::{Access, Flags, Group, KeySpec};
+use crate::{Command, Context, Failure, Handler, Outcome};
+
+/// Milliseconds of a second.
+const SECOND_MS: i64 = 1000;
+/// What TTL answers for a key that is not there.
+const NO_KEY: i64 = -2;
+/// What TTL answers for a key that never expires.
+const NO_EXPIRY: i64 = -1;
+
+const WRITE: Flags = Flags::WRITE.union(Flags::FAST);
+const READ: Flags = Flags::READONLY.union(Flags::FAST);
+const UPDATED: &[KeySpec] = &[KeySpec::one(Access::UPDATE)];
+const ASKED: &[KeySpec] = &[KeySpec::one(Access::READ)];
+
+/// The rows of this family.
+pub static COMMANDS: &[Command<Handler>] = &[
+    Command::<Handler>::new("expire", -3, expire).flags(WRITE).keys(UPDATED).docs(
+        Group::Generic,
+        "1.0.0",
+        "Sets the expiration time of a key in seconds.",
+    ),
+    Command::<Handler>::new("expireat", -3, expireat).flags(WRITE).keys(UPDATED).docs(
+        Group::Generic,
+        "1.2.0",
+        "Sets the expiration time of a key to a Unix timestamp.",
+    ),
+    Command::<Handler>::new("expiretime", 2, expiretime).flags(READ).keys(ASKED).docs(
+        Group::Generic,
+        "7.0.0",
+        "Returns the expiration time of a key as a Unix timestamp.",
+    ),
+    Command::<Handler>::new("persist", 2, persist).flags(WRITE).keys(UPDATED).docs(
+        Group::Generic,
+        "2.2.0",
+        "Removes the expiration time of a key.",
+    ),
+    Command::<Handler>::new("pexpire", -3, pexpire).flags(WRITE).keys(UPDATED).docs(
+        Group::Generic,
+        "2.6.0",
+        "Sets the expiration time of a key in milliseconds.",
+    ),
+    Command::<Handler>::new("pexpireat", -3, pexpireat).flags(WRITE).keys(UPDATED).docs(
+        Group::Generic,
+        "2.6.0",
+        "Sets the expiration time of a key to a Unix milliseconds timestamp.",
+    ),
+    Command::<Handler>::new("pexpiretime", 2, pexpiretime).flags(READ).keys(ASKED).docs(
+        Group::Generic,
+        "7.0.0",
+        "Returns the expiration time of a key as a Unix milliseconds timestamp.",
+    ),
+    Command::<Handler>::new("pttl", 2, pttl).flags(READ).keys(ASKED).docs(
+        Group::Generic,
+        "2.6.0",
+        "Returns the expiration time in milliseconds of a key.",
+    ),
+    Command::<Handler>::new("ttl", 2, ttl).flags(READ).keys(ASKED).docs(
+        Group::Generic,
+        "1.0.0",
+        "Returns the expiration time in seconds of a key.",
+    ),
+];
+
+fn expire(ctx: &mut Context<'_>) -> Outcome {
+    set_expiry(ctx, Unit::Seconds, false)
+}
+
+fn pexpire(ctx: &mut Context<'_>) -> Outcome {
+    set_expiry(ctx, Unit::Millis, false)
+}
+
+fn expireat(ctx: &mut Context<'_>) -> Outcome {
+    set_expiry(ctx, Unit::Seconds, true)
+}
+
+fn pexpireat(ctx: &mut Context<'_>) -> Outcome {
+    set_expiry(ctx, Unit::Millis, true)
+}
+
+/// Sets a key's expiry where the conditions allow it; one that is past deletes the key.
+fn set_expiry(ctx: &mut Context<'_>, unit: Unit, absolute: bool) -> Outcome {
+    let (key, now_ms) = (ctx.key(0), ctx.now_ms);
+    let condition = Condition::of(ctx.args.from(3))?;
+    let count = parse_i64(ctx.args.get(2)).ok_or(Failure::NotInteger)?;
+    let from = if absolute { 0 } else { signed(now_ms) };
+    let at = deadline(count, unit, from).ok_or(Failure::InvalidExpire(ctx.name))?;
+    let (db, reply) = ctx.open(&key);
+    let entry = db.get_mut(&key, now_ms);
+    let entry = entry.filter(|entry| condition.allows(entry.expires_at().map(signed), at));
+    reply.integer(i64::from(entry.is_some()));
+    if let Some(mut entry) = entry {
+        match u64::try_from(at) {
+            Ok(at) if at > now_ms => entry.set_expiry(Some(at)),
+            _ => entry.remove(),
+        }
+    }
+    Ok(())
+}
+
+/// The time `count` units after `from`, which may lie before 1970.
+fn deadline(count: i64, unit: Unit, from: i64) -> Option<i64> {
+    let count_ms = match unit {
+        Unit::Seconds => count.checked_mul(SECOND_MS)?,
+        Unit::Millis => count,
+    };
+    count_ms.checked_add(from)
+}
+
+/// A time as Redis has it, in 63 bits.
+fn signed(unix_ms: u64) -> i64 {
+    i64::try_from(unix_ms).unwrap_or(i64::MAX)
+}
+
+/// On what expiry a key may have so far its new one depends.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+struct Condition {
+    /// None.
+    nx: bool,
+    /// Any.
+    xx: bool,
+    /// An earlier one.
+    gt: bool,
+    /// A later one, or none.
+    lt: bool,
+}
+
+impl Condition {
+    /// The condition that the words behind the time state.
+    fn of<'w>(words: impl Iterator<Item = &'w [u8]>) -> Result<Self, Failure> {
+        let mut condition = Self::default();
+        for word in words {
+            let option = match word.to_ascii_lowercase().as_slice() {
+                b"nx" => &mut condition.nx,
+                b"xx" => &mut condition.xx,
+                b"gt" => &mut condition.gt,
+                b"lt" => &mut condition.lt,
+                _ => return Err(unsupported(word)),
+            };
+            *option = true;
+        }
+        let Self { nx, xx, gt, lt } = condition;
+        if nx && (xx || gt || lt) {
+            return Err(Failure::text(
+                "ERR NX and XX, GT or LT options at the same time are not compatible",
+            ));
+        }
+        if gt && lt {
+            return Err(Failure::text("ERR GT and LT options at the same time are not compatible"));
+        }
+        Ok(condition)
+    }
+
+    /// Whether a key that expires at `current` may expire at `new` instead. No expiry counts as one
+    /// in the infinite future.
+    fn allows(self, current: Option<i64>, new: i64) -> bool {
+        let Self { nx, xx, gt, lt } = self;
+        !(nx && current.is_some()
+            || xx && current.is_none()
+            || gt && current.is_none_or(|current| new <= current)
+            || lt && current.is_some_and(|current| new >= current))
+    }
+}
+
+/// As Redis says it, which takes the word for a C string.
+#[cold]
+fn unsupported(word: &[u8]) -> Failure {
+    let word = word.split(|&byte| byte == 0).next().unwrap_or_default();
+    Failure::Text(format!("ERR Unsupported option {}", String::from_utf8_lossy(word)).into())
+}
+
+fn ttl(ctx: &mut Context<'_>) -> Outcome {
+    tell(ctx, |at, now_ms| rounded_seconds(at.saturating_sub(now_ms)))
+}
+
+fn pttl(ctx: &mut Context<'_>) -> Outcome {
+    tell(ctx, u64::saturating_sub)
+}
+
+fn expiretime(ctx: &mut Context<'_>) -> Outcome {
+    tell(ctx, |at, _| rounded_seconds(at))
+}
+
+fn pexpiretime(ctx: &mut Context<'_>) -> Outcome {
+    tell(ctx, |at, _| at)
+}
+
+/// Answers with what `answer` makes of a key's expiry and the time.
+fn tell(ctx: &mut Context<'_>, answer: impl Fn(u64, u64) -> u64) -> Outcome {
+    let (key, now_ms) = (ctx.key(0), ctx.now_ms);
+    let (db, reply) = ctx.open(&key);
+    reply.integer(match db.read(&key, now_ms).map(|entry| entry.expires_at()) {
+        None => NO_KEY,
+        Some(None) => NO_EXPIRY,
+        Some(Some(at)) => signed(answer(at, now_ms)),
+    });
+    Ok(())
+}
+
+/// Milliseconds in seconds, rounded to the nearest.
+fn rounded_seconds(ms: u64) -> u64 {
+    ms.saturating_add(500) / 1000
+}
+
+fn persist(ctx: &mut Context<'_>) -> Outcome {
+    let (key, now_ms) = (ctx.key(0), ctx.now_ms);
+    let (db, reply) = ctx.open(&key);
+    let entry = db.get_mut(&key, now_ms).filter(|entry| entry.expires_at().is_some());
+    reply.integer(i64::from(entry.is_some()));
+    if let Some(mut entry) = entry {
+        entry.set_expiry(None);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

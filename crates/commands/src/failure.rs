@@ -1,0 +1,63 @@
+//! Why a command was not carried out: the error texts, all in this place, in Redis's own words.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// What a handler returns: nothing when it has written its reply, or why it has not.
+pub type Outcome = Result<(), Failure>;
+
+/// An error reply, or the wish to run elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The arguments fit no form of the command.
+    Syntax,
+    /// An argument or a value should be a 64-bit integer.
+    NotInteger,
+    /// An argument or a value should be a number.
+    NotFloat,
+    /// The key holds another type.
+    WrongType,
+    /// A time of expiry is not positive or too large; the command is named.
+    InvalidExpire(&'static str),
+    /// The number of words is wrong; the command is named, a subcommand with its container.
+    Arity(Cow<'static, str>),
+    /// A string would become longer than 512 MiB.
+    TooLong,
+    /// The key should exist.
+    NoSuchKey,
+    /// A database's number is too large or negative.
+    DbRange,
+    /// Any other text, with its first word in capitals.
+    Text(Cow<'static, str>),
+    /// The command must wait or takes long: nothing was done; run it in the worker pool.
+    Detach,
+}
+
+impl Failure {
+    /// A failure with a text of its own, with its first word in capitals.
+    pub const fn text(text: &'static str) -> Self {
+        Self::Text(Cow::Borrowed(text))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Syntax => f.write_str("ERR syntax error"),
+            Self::NotInteger => f.write_str("ERR value is not an integer or out of range"),
+            Self::NotFloat => f.write_str("ERR value is not a valid float"),
+            Self::WrongType => {
+                f.write_str("WRONGTYPE Operation against a key holding the wrong kind of value")
+            }
+            Self::InvalidExpire(name) => write!(f, "ERR invalid expire time in '{name}' command"),
+            Self::Arity(name) => write!(f, "ERR wrong number of arguments for '{name}' command"),
+            Self::TooLong => {
+                f.write_str("ERR string exceeds maximum allowed size (proto-max-bulk-len)")
+            }
+            Self::NoSuchKey => f.write_str("ERR no such key"),
+            Self::DbRange => f.write_str("ERR DB index is out of range"),
+            Self::Text(text) => f.write_str(text),
+            Self::Detach => f.write_str("ERR the command could not be run now"),
+        }
+    }
+}

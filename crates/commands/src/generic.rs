@@ -1,0 +1,287 @@
+//! Keys of any type: whether they are there, what they are called, which database they live in.
+//!
+//! A key moves as its entry does, with its expiry and its mark of being sticky; a large value
+//! moves without being copied. Commands on whole databases (FLUSHALL, SWAPDB, DBSIZE) hold every
+//! shard, so nobody sees half of their work.
+
+use std::ops::Range;
+
+use keyspace::db::Flushed;
+use keyspace::{DATABASES, Db, Key, reclaim};
+use protocol::number::parse_i64;
+use table::Entry;
+
+use crate::context::db_number;
+use crate::spec::{Access, Flags, Group, KeySpec};
+use crate::{Args, Command, Context, Failure, Handler, Outcome};
+
+const SAME_OBJECTS: Failure = Failure::text("ERR source and destination objects are the same");
+
+/// The rows of this family.
+pub static COMMANDS: &[Command<Handler>] = &[
+    Command::<Handler>::new("copy", -3, copy)
+        .flags(Flags::WRITE.union(Flags::DENYOOM))
+        .keys(&[KeySpec::one(Access::READ), KeySpec::at(2, Access::OVERWRITE)])
+        .docs(Group::Generic, "6.2.0", "Copies the value of a key to a new key."),
+    Command::<Handler>::new("dbsize", 1, dbsize)
+        .flags(Flags::READONLY.union(Flags::FAST).union(Flags::WHOLE_KEYSPACE))
+        .docs(Group::Server, "1.0.0", "Returns the number of keys in the database.")
+        .categories(&["keyspace"]),
+    Command::<Handler>::new("del", -2, del)
+        .flags(Flags::WRITE)
+        .keys(&[KeySpec::all(Access::REMOVE)])
+        .docs(Group::Generic, "1.0.0", "Deletes one or more keys."),
+    Command::<Handler>::new("exists", -2, exists)
+        .flags(Flags::READONLY.union(Flags::FAST))
+        .keys(&[KeySpec::all(Access::INSPECT)])
+        .docs(Group::Generic, "1.0.0", "Determines whether one or more keys exist."),
+    Command::<Handler>::new("flushall", -1, flushall)
+        .flags(Flags::WRITE.union(Flags::WHOLE_KEYSPACE))
+        .docs(Group::Server, "1.0.0", "Removes all keys from all databases.")
+        .categories(&["keyspace", "dangerous"]),
+    Command::<Handler>::new("flushdb", -1, flushdb)
+        .flags(Flags::WRITE.union(Flags::WHOLE_KEYSPACE))
+        .docs(Group::Server, "1.0.0", "Removes all keys from the current database.")
+        .categories(&["keyspace", "dangerous"]),
+    Command::<Handler>::new("move", 3, move_key)
+        .flags(Flags::WRITE.union(Flags::FAST))
+        .keys(&[KeySpec::one(Access::EXCHANGE)])
+        .docs(Group::Generic, "1.0.0", "Moves a key to another database."),
+    Command::<Handler>::new("rename", 3, rename)
+        .flags(Flags::WRITE)
+        .keys(&[KeySpec::one(Access::TAKE), KeySpec::at(2, Access::OVERWRITE)])
+        .docs(Group::Generic, "1.0.0", "Renames a key and overwrites the destination."),
+    Command::<Handler>::new("renamenx", 3, renamenx)
+        .flags(Flags::WRITE.union(Flags::FAST))
+        .keys(&[KeySpec::one(Access::TAKE), KeySpec::at(2, Access::INSERT)])
+        .docs(
+            Group::Generic,
+            "1.0.0",
+            "Renames a key only when the target key name doesn't exist.",
+        ),
+    Command::<Handler>::new("stick", -2, stick)
+        .flags(Flags::WRITE.union(Flags::FAST))
+        .keys(&[KeySpec::all(Access::UPDATE)])
+        .docs(Group::Generic, "dragonfly", "Exempts one or more keys from cache eviction."),
+    Command::<Handler>::new("swapdb", 3, swapdb)
+        .flags(Flags::WRITE.union(Flags::FAST).union(Flags::WHOLE_KEYSPACE))
+        .docs(Group::Server, "4.0.0", "Swaps two Redis databases.")
+        .categories(&["keyspace", "dangerous"]),
+    Command::<Handler>::new("touch", -2, exists)
+        .flags(Flags::READONLY.union(Flags::FAST))
+        .keys(&[KeySpec::all(Access::INSPECT)])
+        .docs(
+            Group::Generic,
+            "3.2.1",
+            "Returns the number of existing keys out of those specified after updating the time \
+             they were last accessed.",
+        ),
+    Command::<Handler>::new("type", 2, type_of)
+        .flags(Flags::READONLY.union(Flags::FAST))
+        .keys(&[KeySpec::one(Access::INSPECT)])
+        .docs(Group::Generic, "1.0.0", "Determines the type of value stored at a key."),
+    Command::<Handler>::new("unlink", -2, del)
+        .flags(Flags::WRITE.union(Flags::FAST))
+        .keys(&[KeySpec::all(Access::REMOVE)])
+        .docs(Group::Generic, "4.0.0", "Asynchronously deletes one or more keys."),
+];
+
+/// The name of an entry's type, as TYPE shows it and SCAN takes it.
+pub fn type_name(_entry: &Entry) -> &'static str {
+    "string"
+}
+
+/// Answers for how many keys `holds` is true.
+fn count_keys(
+    ctx: &mut Context<'_>,
+    mut holds: impl FnMut(&mut Db, &Key<'_>, u64) -> bool,
+) -> Outcome {
+    let (mut count, now_ms) = (0, ctx.now_ms);
+    for index in 0..ctx.keys.len() {
+        let key = ctx.key(index);
+        count += i64::from(holds(ctx.db(&key), &key, now_ms));
+    }
+    ctx.reply.integer(count);
+    Ok(())
+}
+
+/// DEL and UNLINK: what takes long to free is freed in the background in any case.
+fn del(ctx: &mut Context<'_>) -> Outcome {
+    count_keys(ctx, |db, key, now_ms| db.remove(key, now_ms))
+}
+
+fn exists(ctx: &mut Context<'_>) -> Outcome {
+    count_keys(ctx, |db, key, now_ms| db.read(key, now_ms).is_some())
+}
+
+fn stick(ctx: &mut Context<'_>) -> Outcome {
+    count_keys(ctx, |db, key, now_ms| match db.get_mut(key, now_ms) {
+        Some(mut entry) if !entry.is_sticky() => {
+            entry.set_sticky(true);
+            true
+        }
+        _ => false,
+    })
+}
+
+fn type_of(ctx: &mut Context<'_>) -> Outcome {
+    let (key, now_ms) = (ctx.key(0), ctx.now_ms);
+    let (db, reply) = ctx.open(&key);
+    reply.simple(db.read(&key, now_ms).map_or("none", |entry| type_name(&entry)));
+    Ok(())
+}
+
+fn rename(ctx: &mut Context<'_>) -> Outcome {
+    rename_entry(ctx, false)?;
+    ctx.reply.ok();
+    Ok(())
+}
+
+fn renamenx(ctx: &mut Context<'_>) -> Outcome {
+    let renamed = rename_entry(ctx, true)?;
+    ctx.reply.integer(i64::from(renamed));
+    Ok(())
+}
+
+/// Gives the first key's entry the name of the second; whether it did.
+fn rename_entry(ctx: &mut Context<'_>, only_if_free: bool) -> Result<bool, Failure> {
+    let (from, to, now_ms) = (ctx.key(0), ctx.key(1), ctx.now_ms);
+    if ctx.db(&from).get(&from, now_ms).is_none() {
+        return Err(Failure::NoSuchKey);
+    }
+    let keeps = from.bytes == to.bytes;
+    if keeps || only_if_free && ctx.db(&to).get(&to, now_ms).is_some() {
+        return Ok(false);
+    }
+    let entry = ctx.db(&from).take(&from, now_ms).ok_or(Failure::NoSuchKey)?;
+    let db = ctx.db(&to);
+    db.remove(&to, now_ms);
+    db.insert(&to, entry.rename(to.bytes));
+    Ok(true)
+}
+
+fn copy(ctx: &mut Context<'_>) -> Outcome {
+    let (from, to, now_ms) = (ctx.key(0), ctx.key(1), ctx.now_ms);
+    let (number, replace) = copy_options(ctx.args, ctx.db)?;
+    if number == ctx.db && from.bytes == to.bytes {
+        return Err(SAME_OBJECTS);
+    }
+    let source_exists = ctx.db(&from).read(&from, now_ms).is_some();
+    let is_free = replace || ctx.other_db(&to, number).get(&to, now_ms).is_none();
+    let source = if source_exists && is_free { ctx.db(&from).get(&from, now_ms) } else { None };
+    let copy = source.map(|entry| entry.copy_as(to.bytes));
+    let copied = copy.is_some();
+    if let Some(copy) = copy {
+        let db = ctx.other_db(&to, number);
+        db.remove(&to, now_ms);
+        db.insert(&to, copy);
+    }
+    ctx.reply.integer(i64::from(copied));
+    Ok(())
+}
+
+/// The database to copy to, `own` unless another is named, and whether to replace a key there.
+fn copy_options(args: Args<'_>, own: u16) -> Result<(u16, bool), Failure> {
+    let (mut number, mut replace) = (own, false);
+    let mut words = args.from(3);
+    while let Some(word) = words.next() {
+        if word.eq_ignore_ascii_case(b"replace") {
+            replace = true;
+        } else if word.eq_ignore_ascii_case(b"db") {
+            number = db_number(words.next().ok_or(Failure::Syntax)?)?;
+        } else {
+            return Err(Failure::Syntax);
+        }
+    }
+    Ok((number, replace))
+}
+
+fn move_key(ctx: &mut Context<'_>) -> Outcome {
+    let (key, now_ms) = (ctx.key(0), ctx.now_ms);
+    let number = db_number(ctx.args.get(2))?;
+    if number == ctx.db {
+        return Err(SAME_OBJECTS);
+    }
+    let is_free = ctx.other_db(&key, number).get(&key, now_ms).is_none();
+    let entry = if is_free { ctx.db(&key).take(&key, now_ms) } else { None };
+    let moved = entry.is_some();
+    if let Some(entry) = entry {
+        ctx.other_db(&key, number).insert(&key, entry);
+    }
+    ctx.reply.integer(i64::from(moved));
+    Ok(())
+}
+
+/// Keys that expired and were not yet removed count, as in Redis.
+fn dbsize(ctx: &mut Context<'_>) -> Outcome {
+    let number = ctx.db;
+    let count: usize = ctx.all_held().map(|shard| shard.db(number).len()).sum();
+    ctx.reply.integer(i64::try_from(count).unwrap_or(i64::MAX));
+    Ok(())
+}
+
+fn swapdb(ctx: &mut Context<'_>) -> Outcome {
+    let (first, second) = swap_numbers(ctx.args)?;
+    for shard in ctx.all_held() {
+        shard.swap(first, second);
+    }
+    // One change in all; which shard counts it does not matter.
+    if let Some(shard) = ctx.all_held().next() {
+        shard.db(first).stats.changes += 1;
+    }
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// The two databases; both must be numbers before either's range is looked at.
+fn swap_numbers(args: Args<'_>) -> Result<(u16, u16), Failure> {
+    let number = |index, error| {
+        let number = parse_i64(args.get(index)).and_then(|number| i32::try_from(number).ok());
+        number.ok_or(Failure::text(error))
+    };
+    let first = number(1, "ERR invalid first DB index")?;
+    let second = number(2, "ERR invalid second DB index")?;
+    let in_range = |number| match u16::try_from(number) {
+        Ok(number) if usize::from(number) < DATABASES => Ok(number),
+        _ => Err(Failure::DbRange),
+    };
+    Ok((in_range(first)?, in_range(second)?))
+}
+
+fn flushdb(ctx: &mut Context<'_>) -> Outcome {
+    flush(ctx, ctx.db..ctx.db + 1)
+}
+
+fn flushall(ctx: &mut Context<'_>) -> Outcome {
+    flush(ctx, 0..DATABASES as u16)
+}
+
+/// Empties databases.
+///
+/// SYNC promises that memory is free when the reply arrives. That is not kept, on purpose: this
+/// command has every shard, so freeing here would stop all clients for as long as it takes. The
+/// keys are gone in both modes, and their memory goes soon.
+fn flush(ctx: &mut Context<'_>, numbers: Range<u16>) -> Outcome {
+    let mode = ctx.args.get(1);
+    let is_known = mode.eq_ignore_ascii_case(b"sync") || mode.eq_ignore_ascii_case(b"async");
+    if ctx.args.len() > 2 || ctx.args.len() == 2 && !is_known {
+        return Err(Failure::Syntax);
+    }
+    let mut flushed: Vec<Flushed> = Vec::new();
+    for shard in ctx.all_held() {
+        for number in numbers.clone() {
+            if !shard.db(number).is_empty() {
+                flushed.push(shard.flush(number));
+            }
+        }
+    }
+    // One message for all, so that the receiver wakes once.
+    if !flushed.is_empty() {
+        reclaim::later(Box::new(flushed));
+    }
+    ctx.reply.ok();
+    Ok(())
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

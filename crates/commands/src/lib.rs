@@ -1,0 +1,32 @@
+//! The commands that work on data: one file per family, one row and one function per command.
+//!
+//! A handler is a plain function of a [`Context`]: the command's arguments, the shards of its keys,
+//! already borrowed, a reply to write, the time. It knows no socket, no thread and no other client,
+//! and never waits. Rows say everything else about a command; see `spec.rs`.
+
+#![forbid(unsafe_code)]
+
+pub mod context;
+pub mod deadline;
+pub mod expiry;
+pub mod failure;
+pub mod generic;
+mod long_double;
+pub mod scan;
+pub mod spec;
+pub mod strings;
+pub mod throttle;
+
+pub use context::{Args, Context, KeyAt, Shards};
+pub use failure::{Failure, Outcome};
+pub use spec::{Command, Spec};
+
+/// Runs a command on data.
+pub type Handler = fn(&mut Context<'_>) -> Outcome;
+
+/// The rows of all families.
+pub fn families() -> impl Iterator<Item = &'static Command<Handler>> {
+    [strings::COMMANDS, throttle::COMMANDS, generic::COMMANDS, expiry::COMMANDS, scan::COMMANDS]
+        .into_iter()
+        .flatten()
+}

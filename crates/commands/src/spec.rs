@@ -1,0 +1,339 @@
+//! What the server knows of a command: one row, which drives dispatch, routing to shards, ACL,
+//! COMMAND and its documentation, tests and fuzzers.
+//!
+//! Rows are built in constants:
+//!
+//! ```text
+//! Command::new("append", 3, append)          name, arity, handler
+//!     .flags(Flags::WRITE.union(Flags::DENYOOM).union(Flags::FAST))
+//!     .keys(&[KeySpec::one(Access::UPDATE)])
+//!     .docs(Group::String, "2.0.0", "Appends a string to the value of a key."),
+//! ```
+//!
+//! Arity counts the command's name; a negative one is a minimum. Categories of ACL follow from flags
+//! and group as in Redis.
+
+use bitflags::bitflags;
+
+bitflags! {
+    /// What a command is like. Names are those COMMAND INFO shows.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct Flags: u32 {
+        /// Changes data.
+        const WRITE = 1;
+        /// Reads data only.
+        const READONLY = 1 << 1;
+        /// Needs memory, so it is refused when there is none.
+        const DENYOOM = 1 << 2;
+        /// For administrators.
+        const ADMIN = 1 << 3;
+        /// Not for scripts.
+        const NOSCRIPT = 1 << 4;
+        /// Allowed while data are loaded.
+        const LOADING = 1 << 5;
+        /// Allowed on a replica whose data are stale.
+        const STALE = 1 << 6;
+        /// Constant or logarithmic time.
+        const FAST = 1 << 7;
+        /// Allowed before login.
+        const NO_AUTH = 1 << 8;
+        /// May wait.
+        const BLOCKING = 1 << 9;
+        /// Not shown to MONITOR.
+        const SKIP_MONITOR = 1 << 10;
+        /// Keys follow from the arguments in a way that no key spec says.
+        const MOVABLEKEYS = 1 << 11;
+        /// Not shown to SLOWLOG.
+        const SKIP_SLOWLOG = 1 << 12;
+        /// Not shown to COMMAND: borrows every shard before it runs.
+        const WHOLE_KEYSPACE = 1 << 30;
+        /// Not shown to COMMAND: runs in the worker pool, because its time has no bound.
+        const LONG = 1 << 31;
+    }
+}
+
+impl Flags {
+    /// Flags and their names as COMMAND INFO shows them.
+    pub const NAMES: &'static [(Flags, &'static str)] = &[
+        (Flags::WRITE, "write"),
+        (Flags::READONLY, "readonly"),
+        (Flags::DENYOOM, "denyoom"),
+        (Flags::ADMIN, "admin"),
+        (Flags::NOSCRIPT, "noscript"),
+        (Flags::BLOCKING, "blocking"),
+        (Flags::LOADING, "loading"),
+        (Flags::STALE, "stale"),
+        (Flags::SKIP_MONITOR, "skip_monitor"),
+        (Flags::SKIP_SLOWLOG, "skip_slowlog"),
+        (Flags::FAST, "fast"),
+        (Flags::NO_AUTH, "no_auth"),
+        (Flags::MOVABLEKEYS, "movablekeys"),
+    ];
+}
+
+/// The family of a command, for documentation and ACL.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Group {
+    /// Strings.
+    String,
+    /// Keys of any type.
+    Generic,
+    /// The connection itself.
+    Connection,
+    /// The server.
+    Server,
+}
+
+impl Group {
+    /// The name that COMMAND DOCS shows.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::Generic => "generic",
+            Self::Connection => "connection",
+            Self::Server => "server",
+        }
+    }
+
+    /// The ACL category of the family, where it has one.
+    const fn category(self) -> Option<&'static str> {
+        match self {
+            Self::String => Some("string"),
+            Self::Generic => Some("keyspace"),
+            Self::Connection => Some("connection"),
+            Self::Server => None,
+        }
+    }
+}
+
+/// What a command does with a key, in the words of Redis's key specs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Access(&'static [&'static str]);
+
+impl Access {
+    /// Reads the value and shows it.
+    pub const READ: Self = Self(&["RO", "access"]);
+    /// Reads something about the key, not its value.
+    pub const INSPECT: Self = Self(&["RO"]);
+    /// Overwrites the value.
+    pub const OVERWRITE: Self = Self(&["OW", "update"]);
+    /// Changes the value depending on what it was.
+    pub const UPDATE: Self = Self(&["RW", "update"]);
+    /// Changes the value and shows what it was.
+    pub const EXCHANGE: Self = Self(&["RW", "access", "update"]);
+    /// The same, where the arguments decide what of it is done.
+    pub const EXCHANGE_VARIABLE: Self = Self(&["RW", "access", "update", "variable_flags"]);
+    /// Adds to the value.
+    pub const EXTEND: Self = Self(&["RW", "insert"]);
+    /// Shows the value and deletes it.
+    pub const TAKE: Self = Self(&["RW", "access", "delete"]);
+    /// Removes the key.
+    pub const REMOVE: Self = Self(&["RM", "delete"]);
+    /// Adds a key that is not there.
+    pub const INSERT: Self = Self(&["OW", "insert"]);
+
+    /// The flags as COMMAND shows them.
+    pub const fn names(self) -> &'static [&'static str] {
+        self.0
+    }
+}
+
+/// Where keys stand among the arguments.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KeySpec {
+    /// Index of the first key, or of the count of keys.
+    pub begin: u8,
+    /// How the others follow.
+    pub find: Find,
+    /// What is done with them.
+    pub access: Access,
+}
+
+/// How keys follow from where they begin.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Find {
+    /// Every `step`th argument, up to `last` behind the first key; a negative one counts from the
+    /// end of the arguments.
+    Range {
+        /// Index of the last key, relative to the first.
+        last: i8,
+        /// Distance between keys.
+        step: u8,
+    },
+    /// The argument at `begin` counts the keys, which follow it at every `step`th place.
+    Counted {
+        /// Distance between keys.
+        step: u8,
+    },
+}
+
+impl KeySpec {
+    /// The first argument is the key.
+    pub const fn one(access: Access) -> Self {
+        Self::at(1, access)
+    }
+
+    /// The argument `begin` is a key.
+    pub const fn at(begin: u8, access: Access) -> Self {
+        Self { begin, find: Find::Range { last: 0, step: 1 }, access }
+    }
+
+    /// All arguments are keys.
+    pub const fn all(access: Access) -> Self {
+        Self { begin: 1, find: Find::Range { last: -1, step: 1 }, access }
+    }
+
+    /// Every second argument is a key.
+    pub const fn pairs(access: Access) -> Self {
+        Self { begin: 1, find: Find::Range { last: -1, step: 2 }, access }
+    }
+
+    /// A count, then that many pairs.
+    pub const fn counted_pairs(access: Access) -> Self {
+        Self { begin: 1, find: Find::Counted { step: 2 }, access }
+    }
+
+    /// Calls `found` with the index of each key. Arguments that make no sense yield no keys: the
+    /// handler will say what is wrong with them.
+    pub fn indexes<'a>(
+        &self,
+        argc: usize,
+        arg: impl Fn(usize) -> &'a [u8],
+        mut found: impl FnMut(usize),
+    ) {
+        let begin = usize::from(self.begin);
+        let (first, step, end) = match self.find {
+            Find::Range { last, step } => {
+                let last = usize::from(last.unsigned_abs());
+                let negative = matches!(self.find, Find::Range { last: ..0, .. });
+                let end = if negative { argc + 1 - last } else { begin + last + 1 };
+                (begin, usize::from(step), end.min(argc))
+            }
+            Find::Counted { step } => {
+                let count =
+                    if begin < argc { protocol::number::parse_i64(arg(begin)) } else { None };
+                let step = usize::from(step);
+                let keys = count.and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
+                let end = keys.saturating_mul(step).saturating_add(begin + 1);
+                (begin + 1, step, if end > argc { 0 } else { end })
+            }
+        };
+        let mut index = first;
+        while index < end {
+            found(index);
+            index += step;
+        }
+    }
+}
+
+/// A row without its handler.
+#[derive(Clone, Copy, Debug)]
+pub struct Spec {
+    /// The name in lower case; that of a subcommand alone.
+    pub name: &'static str,
+    /// Words of a call, the name included; negative for a minimum.
+    pub arity: i16,
+    /// What the command is like.
+    pub flags: Flags,
+    /// Where its keys stand.
+    pub keys: &'static [KeySpec],
+    /// Its family.
+    pub group: Group,
+    /// The version of Redis, or another server, that had it first.
+    pub since: &'static str,
+    /// One line of documentation.
+    pub summary: &'static str,
+    /// ACL categories beyond those that follow from the rest.
+    pub categories: &'static [&'static str],
+}
+
+impl Spec {
+    /// Whether a call of `words` words is right.
+    #[inline]
+    pub fn accepts(&self, words: usize) -> bool {
+        let wanted = usize::from(self.arity.unsigned_abs());
+        if self.arity < 0 { words >= wanted } else { words == wanted }
+    }
+
+    /// All ACL categories, without their `@`.
+    pub fn acl_categories(&self) -> Vec<&'static str> {
+        let has = |flag| self.flags.contains(flag);
+        let mut categories: Vec<_> = self.group.category().into_iter().collect();
+        let follows = [
+            (has(Flags::WRITE), "write"),
+            (has(Flags::READONLY), "read"),
+            (has(Flags::ADMIN), "admin"),
+            (has(Flags::ADMIN), "dangerous"),
+            (has(Flags::BLOCKING), "blocking"),
+            (has(Flags::FAST), "fast"),
+            (!has(Flags::FAST), "slow"),
+        ];
+        categories.extend(follows.into_iter().filter(|(holds, _)| *holds).map(|(_, name)| name));
+        for category in self.categories {
+            if !categories.contains(category) {
+                categories.push(category);
+            }
+        }
+        categories
+    }
+}
+
+/// A row: what is known of a command, and what runs it.
+#[derive(Clone, Copy, Debug)]
+pub struct Command<H: 'static> {
+    /// What is known of it.
+    pub spec: Spec,
+    /// What runs it.
+    pub run: H,
+    /// Its subcommands, where it has some; their `run` counts then.
+    pub subcommands: &'static [Command<H>],
+}
+
+impl<H: Copy> Command<H> {
+    /// A row with nothing but the necessary.
+    pub const fn new(name: &'static str, arity: i16, run: H) -> Self {
+        let spec = Spec {
+            name,
+            arity,
+            flags: Flags::empty(),
+            keys: &[],
+            group: Group::Generic,
+            since: "",
+            summary: "",
+            categories: &[],
+        };
+        Self { spec, run, subcommands: &[] }
+    }
+
+    /// Sets the flags.
+    pub const fn flags(mut self, flags: Flags) -> Self {
+        self.spec.flags = flags;
+        self
+    }
+
+    /// Says where the keys stand.
+    pub const fn keys(mut self, keys: &'static [KeySpec]) -> Self {
+        self.spec.keys = keys;
+        self
+    }
+
+    /// Sets what documentation shows.
+    pub const fn docs(mut self, group: Group, since: &'static str, summary: &'static str) -> Self {
+        self.spec.group = group;
+        self.spec.since = since;
+        self.spec.summary = summary;
+        self
+    }
+
+    /// Adds ACL categories.
+    pub const fn categories(mut self, categories: &'static [&'static str]) -> Self {
+        self.spec.categories = categories;
+        self
+    }
+
+    /// Adds subcommands.
+    pub const fn subcommands(mut self, subcommands: &'static [Command<H>]) -> Self {
+        self.subcommands = subcommands;
+        self
+    }
+}

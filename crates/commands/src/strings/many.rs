@@ -1,0 +1,104 @@
+//! Several keys at once: MGET, MSET, MSETNX, MSETEX.
+
+use table::Value;
+
+use super::conditions::Condition;
+use super::set_options::{self, Takes};
+use super::store;
+use crate::context::{Context, reply_value};
+use crate::failure::{Failure, Outcome};
+
+/// Most pairs that MSETEX takes.
+const PAIRS_MAX: i64 = i32::MAX as i64;
+const BAD_COUNT: Failure = Failure::text("ERR invalid numkeys value");
+const MISSING_PAIRS: Failure = Failure::text("ERR wrong number of key-value pairs");
+/// Words of MSETEX before its pairs.
+const MSETEX_PAIRS_AT: usize = 2;
+
+pub(super) fn mget(ctx: &mut Context<'_>) -> Outcome {
+    ctx.reply.array(ctx.keys.len());
+    let now_ms = ctx.now_ms;
+    for index in 0..ctx.keys.len() {
+        let key = ctx.key(index);
+        let (db, reply) = ctx.open(&key);
+        match db.read(&key, now_ms) {
+            Some(entry) => reply_value(reply, entry.value()),
+            None => reply.null(),
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn mset(ctx: &mut Context<'_>) -> Outcome {
+    check_pairs(ctx)?;
+    set_all(ctx);
+    ctx.reply.ok();
+    Ok(())
+}
+
+pub(super) fn msetnx(ctx: &mut Context<'_>) -> Outcome {
+    check_pairs(ctx)?;
+    let holds = all_are(ctx, Condition::Absent)?;
+    if holds {
+        set_all(ctx);
+    }
+    ctx.reply.integer(i64::from(holds));
+    Ok(())
+}
+
+fn check_pairs(ctx: &Context<'_>) -> Outcome {
+    // The command's name and pairs make an odd number of words.
+    if ctx.args.len().is_multiple_of(2) { Err(Failure::Arity(ctx.name.into())) } else { Ok(()) }
+}
+
+fn set_all(ctx: &mut Context<'_>) {
+    let now_ms = ctx.now_ms;
+    for index in 0..ctx.keys.len() {
+        let (key, value) = pair(ctx, index);
+        ctx.db(&key).set(&key, value, None, now_ms);
+    }
+}
+
+pub(super) fn msetex(ctx: &mut Context<'_>) -> Outcome {
+    let count = ctx.int(1).ok().filter(|count| (1..=PAIRS_MAX).contains(count));
+    let count = count.and_then(|count| usize::try_from(count).ok()).ok_or(BAD_COUNT)?;
+    let options_at = count.saturating_mul(2).saturating_add(MSETEX_PAIRS_AT);
+    if options_at > ctx.args.len() {
+        return Err(MISSING_PAIRS);
+    }
+    debug_assert_eq!(ctx.keys.len(), count, "the key specs name the key of every pair");
+    let options = set_options::parse(ctx.args.from(options_at), Takes::MSETEX)?;
+    let now_ms = ctx.now_ms;
+    let expiry = options.expiry.resolve(now_ms, ctx.name)?;
+    let holds = all_are(ctx, options.condition)?;
+    if holds {
+        for index in 0..ctx.keys.len() {
+            let (key, value) = pair(ctx, index);
+            store(ctx.db(&key), &key, value, expiry, now_ms);
+        }
+    }
+    ctx.reply.integer(i64::from(holds));
+    Ok(())
+}
+
+/// A key and the word behind it.
+fn pair<'a>(ctx: &Context<'a>, index: usize) -> (keyspace::Key<'a>, Value<'a>) {
+    let value_at = (ctx.keys[index].word as usize).saturating_add(1);
+    (ctx.key(index), Value::of(ctx.args.get(value_at)))
+}
+
+/// Whether a condition holds for all keys.
+fn all_are(ctx: &mut Context<'_>, condition: Condition<'_>) -> Result<bool, Failure> {
+    if condition == Condition::Always {
+        return Ok(true);
+    }
+    let now_ms = ctx.now_ms;
+    for index in 0..ctx.keys.len() {
+        let key = ctx.key(index);
+        let found = ctx.db(&key).get(&key, now_ms);
+        if !condition.holds(found.as_deref().map(|entry| entry.value()))? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

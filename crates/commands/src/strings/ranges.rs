@@ -1,0 +1,145 @@
+//! Parts of a string: APPEND, PREPEND, SETRANGE, GETRANGE.
+//!
+//! Redis keeps a string below `proto-max-bulk-len`; what would grow beyond is refused before
+//! anything changes.
+
+use protocol::request::Limits;
+use table::{Entry, Value};
+
+use super::signed;
+use crate::context::Context;
+use crate::failure::{Failure, Outcome};
+
+/// Bytes of the longest string.
+pub(super) const STRING_LEN_MAX: usize = Limits::LOGGED_IN.bulk_len_max;
+/// Zeros that SETRANGE writes on the way; more of them are written in the worker pool.
+const QUICK_ZEROS_MAX: usize = 4 * 1024 * 1024;
+const NEGATIVE_OFFSET: Failure = Failure::text("ERR offset is out of range");
+
+#[derive(Clone, Copy)]
+enum End {
+    Front,
+    Back,
+}
+
+pub(super) fn append(ctx: &mut Context<'_>) -> Outcome {
+    extend(ctx, End::Back)
+}
+
+pub(super) fn prepend(ctx: &mut Context<'_>) -> Outcome {
+    extend(ctx, End::Front)
+}
+
+fn extend(ctx: &mut Context<'_>, end: End) -> Outcome {
+    let (key, now_ms, word) = (ctx.key(0), ctx.now_ms, ctx.args.get(2));
+    let (db, reply) = ctx.open(&key);
+    let mut len = word.len();
+    if let Some(mut entry) = db.get_mut(&key, now_ms) {
+        let old_len = entry.value().len();
+        len = joined_len(old_len, word.len())?;
+        let bytes = entry.edit(len);
+        match end {
+            End::Back => bytes[old_len..].copy_from_slice(word),
+            End::Front => {
+                bytes.copy_within(..old_len, word.len());
+                bytes[..word.len()].copy_from_slice(word);
+            }
+        }
+    } else {
+        db.insert(&key, Entry::new(key.bytes, Value::of(word), None));
+    }
+    reply.integer(signed(len));
+    Ok(())
+}
+
+fn joined_len(first: usize, second: usize) -> Result<usize, Failure> {
+    let len = first.checked_add(second).filter(|&len| len <= STRING_LEN_MAX);
+    len.ok_or(Failure::TooLong)
+}
+
+pub(super) fn setrange(ctx: &mut Context<'_>) -> Outcome {
+    let (key, now_ms, may_wait) = (ctx.key(0), ctx.now_ms, ctx.may_wait);
+    let offset = ctx.int(2)?;
+    let word = ctx.args.get(3);
+    let offset = usize::try_from(offset).map_err(|_| NEGATIVE_OFFSET)?;
+    let (db, reply) = ctx.open(&key);
+    let old_len = db.get(&key, now_ms).map(|entry| entry.value().len());
+    if word.is_empty() {
+        reply.integer(signed(old_len.unwrap_or(0)));
+        return Ok(());
+    }
+    let end = joined_len(offset, word.len())?;
+    let len = end.max(old_len.unwrap_or(0));
+    let zeros = offset.saturating_sub(old_len.unwrap_or(0));
+    if zeros > QUICK_ZEROS_MAX && !may_wait {
+        return Err(Failure::Detach);
+    }
+    if let Some(mut entry) = db.get_mut(&key, now_ms) {
+        entry.edit(len)[offset..end].copy_from_slice(word);
+    } else {
+        let mut entry = Entry::new(key.bytes, Value::Bytes(&[]), None);
+        entry.edit(len)[offset..end].copy_from_slice(word);
+        db.insert(&key, entry);
+    }
+    reply.integer(signed(len));
+    Ok(())
+}
+
+pub(super) fn getrange(ctx: &mut Context<'_>) -> Outcome {
+    let (key, now_ms) = (ctx.key(0), ctx.now_ms);
+    let (first, last) = (ctx.int(2)?, ctx.int(3)?);
+    let (db, reply) = ctx.open(&key);
+    match db.read(&key, now_ms) {
+        Some(entry) => entry.value().with_bytes(|bytes| reply.bulk(part(bytes, first, last))),
+        None => reply.bulk(b""),
+    }
+    Ok(())
+}
+
+/// The bytes from `first` to `last`; negative ones count from the end.
+fn part(bytes: &[u8], first: i64, last: i64) -> &[u8] {
+    let len = signed(bytes.len());
+    let from_start = |index: i64| if index < 0 { index.saturating_add(len) } else { index };
+    let (first, last) = (from_start(first).max(0), from_start(last).min(len.saturating_sub(1)));
+    let Ok(end) = usize::try_from(last.saturating_add(1)) else { return &[] };
+    let Ok(start) = usize::try_from(first) else { return &[] };
+    bytes.get(start..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts() {
+        let cases: &[(&str, i64, i64, &str)] = &[
+            ("foobar", 0, -1, "foobar"),
+            ("foobar", 1, 3, "oob"),
+            ("foobar", -3, -1, "bar"),
+            ("foobar", -3, -2, "ba"),
+            ("foobar", -1, -3, ""),
+            ("foobar", 5, 3, ""),
+            ("foobar", 6, 9, ""),
+            ("foobar", 0, 100, "foobar"),
+            ("foobar", -100, 1, "fo"),
+            ("foobar", -100, -100, ""),
+            ("foobar", i64::MIN, i64::MAX, "foobar"),
+            ("foobar", i64::MAX, i64::MIN, ""),
+            ("foobar", 0, i64::MIN, ""),
+            ("", 0, -1, ""),
+            ("", 0, 0, ""),
+        ];
+        for (text, first, last, expected) in cases {
+            let got = part(text.as_bytes(), *first, *last);
+            assert_eq!(got, expected.as_bytes(), "{text} {first} {last}");
+        }
+    }
+
+    #[test]
+    fn lengths() {
+        assert_eq!(joined_len(STRING_LEN_MAX, 0), Ok(STRING_LEN_MAX));
+        assert_eq!(joined_len(STRING_LEN_MAX, 1), Err(Failure::TooLong));
+        assert_eq!(joined_len(usize::MAX, 1), Err(Failure::TooLong));
+        assert_eq!(STRING_LEN_MAX, 536_870_912);
+    }
+}

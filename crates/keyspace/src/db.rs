@@ -1,0 +1,377 @@
+//! What lives in a shard: its part of each database.
+//!
+//! All access to keys goes through here, so this is where an expired key stops to exist: whoever
+//! looks for it finds nothing and takes it away. Changes are counted here for the same reason.
+
+use table::table::{Occupied, Ref};
+use table::{Entry, Hasher, Peek, Table, Value};
+
+use crate::shards::Key;
+use crate::{DATABASES, reclaim, slot};
+
+/// A shard of the keyspace.
+#[repr(C)]
+pub struct Shard {
+    /// Database 0 lies here itself, to save its users a step.
+    first: Db,
+    others: Box<[Db]>,
+    peek: Option<&'static Peek>,
+}
+
+/// One shard's part of a database.
+#[repr(C)]
+pub struct Db {
+    table: Table<Entry>,
+    hasher: Hasher,
+    /// Keys that have an expiry.
+    volatile: usize,
+    /// What happened here.
+    pub stats: Stats,
+}
+
+/// Counters since the start or the last reset.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Stats {
+    /// Reads that found their key.
+    pub hits: u64,
+    /// Reads that did not find their key.
+    pub misses: u64,
+    /// Keys removed because their time had come.
+    pub expired: u64,
+    /// Changes of the data set.
+    pub changes: u64,
+}
+
+impl std::ops::AddAssign for Stats {
+    fn add_assign(&mut self, other: Self) {
+        self.hits += other.hits;
+        self.misses += other.misses;
+        self.expired += other.expired;
+        self.changes += other.changes;
+    }
+}
+
+impl Shard {
+    /// A shard without keys.
+    pub fn new(hasher: Hasher) -> Self {
+        let others = (1..DATABASES).map(|_| Db::new(hasher)).collect();
+        Self { first: Db::new(hasher), others, peek: None }
+    }
+
+    /// Publishes database 0 for prefetching.
+    pub(crate) fn publish_in(&mut self, peek: &'static Peek) {
+        self.peek = Some(peek);
+        self.first.table.publish_in(self.peek);
+    }
+
+    /// A database, whose number is below [`DATABASES`].
+    #[inline]
+    pub fn db(&mut self, number: u16) -> &mut Db {
+        match usize::from(number).checked_sub(1) {
+            None => &mut self.first,
+            Some(index) => &mut self.others[index],
+        }
+    }
+
+    /// All databases with their numbers.
+    pub fn dbs(&mut self) -> impl Iterator<Item = (u16, &mut Db)> {
+        (0..).zip(std::iter::once(&mut self.first).chain(&mut self.others))
+    }
+
+    /// Exchanges two databases.
+    pub fn swap(&mut self, a: u16, b: u16) {
+        if a == b {
+            return;
+        }
+        self.first.table.publish_in(None);
+        let held = self.replace(a, Db::new(self.first.hasher));
+        let other = self.replace(b, held);
+        self.replace(a, other);
+        self.first.table.publish_in(self.peek);
+    }
+
+    /// Empties a database and counts the change. What was in it is returned, to be dropped later.
+    pub fn flush(&mut self, number: u16) -> Flushed {
+        self.first.table.publish_in(None);
+        let mut emptied = Db::new(self.first.hasher);
+        emptied.stats = self.db(number).stats;
+        emptied.stats.changes += self.db(number).len() as u64;
+        let flushed = self.replace(number, emptied);
+        self.first.table.publish_in(self.peek);
+        Flushed(flushed.table)
+    }
+
+    /// Removes keys of all databases that expired before the tick, at most `limit`; returns how many.
+    pub fn expire_due(&mut self, tick: u32, limit: usize) -> usize {
+        let mut removed = 0;
+        for (_, db) in self.dbs() {
+            if removed < limit && db.table.earliest() < tick {
+                removed += db.expire_due(tick, limit - removed);
+            }
+        }
+        removed
+    }
+
+    fn replace(&mut self, number: u16, db: Db) -> Db {
+        std::mem::replace(self.db(number), db)
+    }
+}
+
+/// The keys of a flushed database. Dropping it takes time in proportion to their number.
+pub struct Flushed(Table<Entry>);
+
+impl Flushed {
+    /// Keys to drop.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is nothing to drop.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[inline]
+fn is_expired(entry: &Entry, now_ms: u64) -> bool {
+    entry.expires_at().is_some_and(|at| at <= now_ms)
+}
+
+/// Drops an entry, a large one in the background.
+#[inline]
+fn free(entry: Entry) {
+    if entry.is_large() {
+        reclaim::later(Box::new(entry));
+    }
+}
+
+impl Db {
+    fn new(hasher: Hasher) -> Self {
+        Self { table: Table::new(), hasher, volatile: 0, stats: Stats::default() }
+    }
+
+    /// Keys, those included that expired and were not yet removed.
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether there is no key.
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    /// Keys that have an expiry.
+    pub fn volatile(&self) -> usize {
+        self.volatile
+    }
+
+    /// Bytes of memory of the table, without the entries.
+    pub fn table_memory(&self) -> usize {
+        self.table.memory()
+    }
+
+    /// The entry of a key, counted as a hit or a miss.
+    #[inline]
+    pub fn read(&mut self, key: &Key<'_>, now_ms: u64) -> Option<Ref<'_, Entry>> {
+        let Self { table, hasher, volatile, stats } = self;
+        let found = living(table, *hasher, volatile, stats, key, now_ms);
+        match found {
+            Some(_) => stats.hits += 1,
+            None => stats.misses += 1,
+        }
+        found.map(Occupied::into_ref)
+    }
+
+    /// The entry of a key, not counted.
+    #[inline]
+    pub fn get(&mut self, key: &Key<'_>, now_ms: u64) -> Option<Ref<'_, Entry>> {
+        let Self { table, hasher, volatile, stats } = self;
+        living(table, *hasher, volatile, stats, key, now_ms).map(Occupied::into_ref)
+    }
+
+    /// The entry of a key, to change or remove.
+    #[inline]
+    pub fn get_mut(&mut self, key: &Key<'_>, now_ms: u64) -> Option<EntryMut<'_>> {
+        let Self { table, hasher, volatile, stats } = self;
+        let entry = living(table, *hasher, volatile, stats, key, now_ms)?;
+        Some(EntryMut {
+            entry,
+            hash: key.hash,
+            hasher: *hasher,
+            volatile,
+            changes: &mut stats.changes,
+        })
+    }
+
+    /// The entry of a key, to show and then change or remove, counted as a hit or a miss.
+    #[inline]
+    pub fn read_mut(&mut self, key: &Key<'_>, now_ms: u64) -> Option<EntryMut<'_>> {
+        let Self { table, hasher, volatile, stats } = self;
+        let Some(entry) = living(table, *hasher, volatile, stats, key, now_ms) else {
+            stats.misses += 1;
+            return None;
+        };
+        stats.hits += 1;
+        Some(EntryMut {
+            entry,
+            hash: key.hash,
+            hasher: *hasher,
+            volatile,
+            changes: &mut stats.changes,
+        })
+    }
+
+    /// Sets a key, whatever it was before.
+    #[inline]
+    pub fn set(&mut self, key: &Key<'_>, value: Value<'_>, expires_at: Option<u64>, now_ms: u64) {
+        if let Some(mut entry) = self.get_mut(key, now_ms) {
+            entry.set(value, expires_at);
+            return;
+        }
+        self.insert(key, Entry::new(key.bytes, value, expires_at));
+    }
+
+    /// Adds an entry under a key that is not there.
+    #[inline]
+    pub fn insert(&mut self, key: &Key<'_>, entry: Entry) {
+        debug_assert!(entry.key() == key.bytes, "an entry under another key");
+        self.volatile += usize::from(entry.expires_at().is_some());
+        self.stats.changes += 1;
+        let hasher = self.hasher;
+        self.table.insert(key.hash, entry, |entry| hash_of(hasher, entry));
+    }
+
+    /// Takes a key out.
+    #[inline]
+    pub fn take(&mut self, key: &Key<'_>, now_ms: u64) -> Option<Entry> {
+        self.get_mut(key, now_ms).map(EntryMut::take)
+    }
+
+    /// Removes a key and frees it; whether it was there.
+    #[inline]
+    pub fn remove(&mut self, key: &Key<'_>, now_ms: u64) -> bool {
+        self.take(key, now_ms).map(free).is_some()
+    }
+
+    /// Visits the living keys of one bucket, as [`Table::scan`] does.
+    pub fn scan(&self, from: u64, now_ms: u64, mut visit: impl FnMut(&Entry)) -> Option<u64> {
+        self.table.scan(from, |entry| {
+            if !is_expired(entry, now_ms) {
+                visit(entry);
+            }
+        })
+    }
+
+    /// Some living key, if one is found in a few attempts with the random numbers of `random`.
+    pub fn random(&self, now_ms: u64, mut random: impl FnMut() -> u64) -> Option<Ref<'_, Entry>> {
+        const ATTEMPTS: usize = 16;
+        let entries = std::iter::repeat_with(|| self.table.random(random()));
+        entries.take(ATTEMPTS).flatten().find(|entry| !is_expired(entry, now_ms))
+    }
+
+    /// Removes keys that expired before the tick, at most `limit`; returns how many.
+    fn expire_due(&mut self, tick: u32, limit: usize) -> usize {
+        let taken = self.table.drain_due(tick, limit, free);
+        self.volatile -= taken;
+        self.stats.expired += taken as u64;
+        taken
+    }
+}
+
+#[inline]
+fn hash_of(hasher: Hasher, entry: &Entry) -> u64 {
+    hasher.hash(entry.key(), slot::slot_of(entry.key()))
+}
+
+/// The entry of a key; one that has expired is removed.
+#[inline]
+fn living<'table>(
+    table: &'table mut Table<Entry>,
+    hasher: Hasher,
+    volatile: &mut usize,
+    stats: &mut Stats,
+    key: &Key<'_>,
+    now_ms: u64,
+) -> Option<Occupied<'table, Entry>> {
+    let bury = |_: &mut Table<Entry>, entry: Entry| {
+        *volatile -= 1;
+        stats.expired += 1;
+        free(entry);
+    };
+    let dead = |entry: &Entry| is_expired(entry, now_ms);
+    table.find_living(key.hash, key.bytes, dead, bury, |entry| hash_of(hasher, entry))
+}
+
+/// An entry that may change; its changes are counted.
+pub struct EntryMut<'db> {
+    entry: Occupied<'db, Entry>,
+    hash: u64,
+    hasher: Hasher,
+    volatile: &'db mut usize,
+    changes: &'db mut u64,
+}
+
+impl std::ops::Deref for EntryMut<'_> {
+    type Target = Entry;
+
+    #[inline]
+    fn deref(&self) -> &Entry {
+        &self.entry
+    }
+}
+
+impl EntryMut<'_> {
+    /// Replaces value and expiry.
+    #[inline]
+    pub fn set(&mut self, value: Value<'_>, expires_at: Option<u64>) {
+        self.recount(expires_at);
+        if self.entry.is_large() {
+            let mut new = Entry::new(self.entry.key(), value, expires_at);
+            new.set_sticky(self.entry.is_sticky());
+            free(std::mem::replace(&mut *self.entry, new));
+        } else {
+            self.entry.set(value, expires_at);
+        }
+    }
+
+    /// Sets or takes away the expiry.
+    #[inline]
+    pub fn set_expiry(&mut self, expires_at: Option<u64>) {
+        self.recount(expires_at);
+        self.entry.set_expiry(expires_at);
+    }
+
+    /// The string's bytes to edit, made `len` long.
+    pub fn edit(&mut self, len: usize) -> &mut [u8] {
+        *self.changes += 1;
+        self.entry.edit(len)
+    }
+
+    /// Exempts the entry from cache eviction, or not.
+    pub fn set_sticky(&mut self, sticky: bool) {
+        *self.changes += 1;
+        self.entry.set_sticky(sticky);
+    }
+
+    /// Takes the entry out of the database.
+    #[inline]
+    pub fn take(self) -> Entry {
+        let Self { entry, hash, hasher, volatile, changes } = self;
+        *volatile -= usize::from(entry.expires_at().is_some());
+        *changes += 1;
+        entry.remove(hash, |entry| hash_of(hasher, entry))
+    }
+
+    /// Removes the entry.
+    #[inline]
+    pub fn remove(self) {
+        free(self.take());
+    }
+
+    #[inline]
+    fn recount(&mut self, expires_at: Option<u64>) {
+        *self.changes += 1;
+        *self.volatile += usize::from(expires_at.is_some());
+        *self.volatile -= usize::from(self.entry.expires_at().is_some());
+    }
+}

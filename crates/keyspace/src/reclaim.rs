@@ -1,0 +1,48 @@
+//! Freeing in the background.
+//!
+//! What takes long to drop is sent to one thread that does nothing else, so that deleting and
+//! flushing cost the sender the same however much there is. What waits to be freed still counts as
+//! used memory.
+
+use std::any::Any;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+
+type Garbage = Box<dyn Any + Send>;
+
+static PENDING: AtomicUsize = AtomicUsize::new(0);
+
+/// Drops `garbage` on another thread, soon.
+pub fn later(garbage: Garbage) {
+    static SENDER: OnceLock<Option<Sender<Garbage>>> = OnceLock::new();
+    let sender = SENDER.get_or_init(start);
+    PENDING.fetch_add(1, Ordering::Relaxed);
+    // Without the thread it is dropped here, later than planned but not never.
+    if let Some(Err(_)) | None = sender.as_ref().map(|sender| sender.send(garbage)) {
+        PENDING.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Things sent and not yet freed.
+pub fn pending() -> usize {
+    PENDING.load(Ordering::Relaxed)
+}
+
+fn start() -> Option<Sender<Garbage>> {
+    let (sender, receiver) = channel::<Garbage>();
+    let free_all = move || {
+        for garbage in receiver {
+            drop(garbage);
+            memory::publish();
+            PENDING.fetch_sub(1, Ordering::Relaxed);
+        }
+    };
+    match std::thread::Builder::new().name("reclaim".into()).spawn(free_all) {
+        Ok(_) => Some(sender),
+        Err(error) => {
+            log::warn!("no thread for freeing in the background: {error}");
+            None
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The process's allocator: mimalloc, with every block counted.
+//!
+//! `used_memory` is the sum of the *blocks* that are handed out, not of the sizes that were asked
+//! for, so it agrees with what the operating system sees. Each thread counts in a variable of its
+//! own and publishes it in steps of [`PUBLISH_STEP`] bytes: an allocation costs an addition and no
+//! shared cache line. A block may be freed by another thread than the one that took it; then one
+//! counter goes below zero and the sum is still right.
+//!
+//! Invariant: for every live block, [`block_size`] of its layout was added once and not yet taken
+//! away. The function depends on the size alone, so the two always match.
+
+use std::alloc::{GlobalAlloc, Layout};
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use libmimalloc_sys as mi;
+
+/// A thread publishes its count when it has moved by this many bytes.
+pub const PUBLISH_STEP: i64 = 64 * 1024;
+
+/// mimalloc promises this alignment without being asked (see `.cargo/config.toml`).
+const NATURAL_ALIGN: usize = 8;
+/// Up to here block sizes are multiples of a word.
+const WORD_CLASS_MAX: usize = 64;
+/// Above this, mimalloc gives whole pages of the operating system.
+const CLASS_MAX: usize = 512 * 1024;
+const PAGE: usize = 4096;
+
+static PUBLISHED: AtomicI64 = AtomicI64::new(0);
+static PEAK: AtomicI64 = AtomicI64::new(0);
+
+thread_local! {
+    static PENDING: Cell<i64> = const { Cell::new(0) };
+}
+
+/// The allocator to install with `#[global_allocator]`.
+pub struct CountedAllocator;
+
+/// Bytes of the block that mimalloc uses for a request of `size` bytes.
+///
+/// Classes as in mimalloc's `page-queue.c`: words up to 64 bytes, then four steps to each doubling.
+#[inline]
+pub const fn block_size(size: usize) -> usize {
+    if size <= WORD_CLASS_MAX {
+        // An empty request still takes the smallest block.
+        return if size == 0 { 8 } else { (size + 7) & !7 };
+    }
+    if size > CLASS_MAX {
+        return (size.saturating_add(PAGE - 1)) & !(PAGE - 1);
+    }
+    let step = 1usize << ((usize::BITS - 1 - (size - 1).leading_zeros()) - 2);
+    (size + step - 1) & !(step - 1)
+}
+
+/// Bytes in use by the whole process, exact but for what threads have not published yet.
+pub fn used() -> u64 {
+    u64::try_from(PUBLISHED.load(Ordering::Relaxed)).unwrap_or(0)
+}
+
+/// The highest published value of [`used`] so far.
+pub fn peak() -> u64 {
+    u64::try_from(PEAK.load(Ordering::Relaxed)).unwrap_or(0).max(used())
+}
+
+/// Publishes what this thread has counted; for threads about to sleep and for exact tests.
+pub fn publish() {
+    let _ = PENDING.try_with(|pending| flush(pending, pending.get()));
+}
+
+#[inline]
+fn count(delta: i64) {
+    // During the destruction of a thread its counter may be gone: count at once then.
+    let counted = PENDING.try_with(|pending| {
+        let sum = pending.get().wrapping_add(delta);
+        if sum.unsigned_abs() >= PUBLISH_STEP.unsigned_abs() {
+            flush(pending, sum);
+        } else {
+            pending.set(sum);
+        }
+    });
+    if counted.is_err() {
+        PUBLISHED.fetch_add(delta, Ordering::Relaxed);
+    }
+}
+
+#[cold]
+fn flush(pending: &Cell<i64>, sum: i64) {
+    pending.set(0);
+    let now = PUBLISHED.fetch_add(sum, Ordering::Relaxed).wrapping_add(sum);
+    PEAK.fetch_max(now, Ordering::Relaxed);
+}
+
+#[inline]
+fn signed(size: usize) -> i64 {
+    i64::try_from(block_size(size)).unwrap_or(i64::MAX)
+}
+
+// SAFETY: mimalloc keeps the contract of `GlobalAlloc` (fresh, aligned, disjoint blocks, null when
+// it has none); the counting touches no block.
+unsafe impl GlobalAlloc for CountedAllocator {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let (size, align) = (layout.size(), layout.align());
+        let block = if align <= NATURAL_ALIGN {
+            // SAFETY: any size may be asked for; blocks are aligned to 8 bytes.
+            unsafe { mi::mi_malloc(size) }
+        } else {
+            // SAFETY: `align` is a power of two, as `Layout` guarantees.
+            unsafe { mi::mi_malloc_aligned(size, align) }
+        };
+        if !block.is_null() {
+            count(signed(size));
+        }
+        block.cast()
+    }
+
+    #[inline]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        let (size, align) = (layout.size(), layout.align());
+        // SAFETY: as for `alloc`.
+        let block = unsafe { mi::mi_zalloc_aligned(size, align.max(NATURAL_ALIGN)) };
+        if !block.is_null() {
+            count(signed(size));
+        }
+        block.cast()
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the caller passes a live block of this allocator, by `GlobalAlloc`'s contract.
+        unsafe { mi::mi_free(block.cast::<c_void>()) };
+        count(signed(layout.size()).wrapping_neg());
+    }
+
+    #[inline]
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        let align = layout.align().max(NATURAL_ALIGN);
+        // SAFETY: the caller passes a live block of this allocator and its layout.
+        let moved = unsafe { mi::mi_realloc_aligned(block.cast(), size, align) };
+        if !moved.is_null() {
+            count(signed(size).wrapping_sub(signed(layout.size())));
+        }
+        moved.cast()
+    }
+}
+
+/// Gives pages that hold no block any more back to the operating system.
+pub fn purge() {
+    // SAFETY: may be called at any time from any thread.
+    unsafe { mi::mi_collect(true) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn block_sizes_are_those_of_mimalloc() {
+        for size in (0..=CLASS_MAX).step_by(1).take(70_000).chain((70_000..CLASS_MAX).step_by(997))
+        {
+            // SAFETY: a pure function of its argument.
+            let good = unsafe { mi::mi_good_size(size) };
+            assert_eq!(block_size(size), good, "request of {size} bytes");
+        }
+    }
+
+    #[test]
+    fn a_freed_block_is_taken_off_again() {
+        publish();
+        let before = PUBLISHED.load(Ordering::Relaxed);
+        let layout = Layout::from_size_align(1_000_000, 8).expect("a valid layout");
+        // SAFETY: allocated and freed with the same layout, never read.
+        unsafe {
+            let block = CountedAllocator.alloc(layout);
+            assert!(PUBLISHED.load(Ordering::Relaxed) >= before + 1_000_000);
+            CountedAllocator.dealloc(block, layout);
+        }
+        publish();
+        assert!(PUBLISHED.load(Ordering::Relaxed) - before < 4096);
+    }
+}

@@ -1,0 +1,18 @@
+//! Bytes to commands, replies to bytes: the only crate that knows how RESP looks on the wire.
+//!
+//! * [`request`] cuts a receive buffer into commands without copying their arguments.
+//! * [`inline`] splits a line typed by a human (or found in a configuration file) into words.
+//! * [`reply`] appends replies in RESP2 or RESP3 to a byte vector.
+//! * [`number`] reads and writes numbers as strictly as Redis does.
+//! * [`error`] names what a client can get wrong, in the words of Redis.
+//!
+//! Invariant: nothing here does I/O, waits, reads a clock, or panics on any input; memory grows
+//! only with bytes that arrived, never with a length that was merely announced.
+
+#![forbid(unsafe_code)]
+
+pub mod error;
+pub mod inline;
+pub mod number;
+pub mod reply;
+pub mod request;

@@ -1,0 +1,280 @@
+//! Writes replies to the bytes a connection will send.
+//!
+//! A command states what it answers (a map, a double, nothing) and [`Reply`] knows how the
+//! client's protocol version says it:
+//!
+//! ```text
+//!            RESP2            RESP3
+//! null       $-1              _
+//! null array *-1              _
+//! map of 2   *4               %2
+//! set of 2   *2               ~2
+//! double     $3 0.5           ,0.5
+//! boolean    :1               #t
+//! verbatim   $4 text          =8 txt:text
+//! push of 3  *3               >3
+//! ```
+//!
+//! Invariant: replies are only appended; what was in the vector before stays, and `truncate` can
+//! only take back what this writer has written. Counting elements is the command's business: an
+//! array header of `n` must be followed by `n` replies.
+
+use crate::error::ProtocolError;
+use crate::number::write_f64;
+
+const LINE_END: &[u8; 2] = b"\r\n";
+/// More than any header line needs: marker, 20 digits, CRLF, and the CRLF behind a bulk.
+const HEADER_LEN_MAX: usize = 32;
+
+/// A writer of replies in one protocol version.
+#[derive(Debug)]
+pub struct Reply<'a> {
+    out: &'a mut Vec<u8>,
+    start: usize,
+    resp3: bool,
+}
+
+impl<'a> Reply<'a> {
+    /// A writer that appends to `out`.
+    #[inline]
+    pub fn new(out: &'a mut Vec<u8>, resp3: bool) -> Self {
+        let start = out.len();
+        Self { out, start, resp3 }
+    }
+
+    /// Whether the client speaks RESP3.
+    #[inline]
+    pub fn is_resp3(&self) -> bool {
+        self.resp3
+    }
+
+    /// Speaks RESP3 from here on, or RESP2.
+    pub fn speak(&mut self, resp3: bool) {
+        self.resp3 = resp3;
+    }
+
+    /// The length of the whole output so far, a mark for [`Self::truncate`].
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Whether this writer has written nothing yet.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.out.len() == self.start
+    }
+
+    /// Takes back what was written after the mark `len`.
+    #[inline]
+    pub fn truncate(&mut self, len: usize) {
+        debug_assert!(len >= self.start, "a writer takes back only its own replies");
+        self.out.truncate(len.max(self.start));
+    }
+
+    /// The status `OK`.
+    #[inline]
+    pub fn ok(&mut self) {
+        self.out.extend_from_slice(b"+OK\r\n");
+    }
+
+    /// A status; line ends in it become spaces.
+    pub fn simple(&mut self, text: &str) {
+        self.line(b'+', text.as_bytes());
+    }
+
+    /// An error, its code included and `-` not; line ends in it become spaces.
+    #[cold]
+    pub fn error(&mut self, text: &str) {
+        self.line(b'-', text.as_bytes());
+    }
+
+    /// An error whose text repeats bytes of the client, which need not be UTF-8.
+    #[cold]
+    pub fn error_bytes(&mut self, text: &[u8]) {
+        self.line(b'-', text);
+    }
+
+    /// The error after which the connection closes.
+    #[cold]
+    pub fn protocol_error(&mut self, error: ProtocolError) {
+        let mut text = b"ERR ".to_vec();
+        error.write_to(&mut text);
+        self.line(b'-', &text);
+    }
+
+    /// An integer.
+    #[inline]
+    pub fn integer(&mut self, value: i64) {
+        self.header_signed(b':', value);
+    }
+
+    /// A string of bytes.
+    #[inline]
+    pub fn bulk(&mut self, bytes: &[u8]) {
+        self.out.reserve(bytes.len().saturating_add(HEADER_LEN_MAX));
+        self.header(b'$', bytes.len());
+        self.out.extend_from_slice(bytes);
+        self.out.extend_from_slice(LINE_END);
+    }
+
+    /// Replies that another writer has encoded.
+    pub fn encoded(&mut self, replies: &[u8]) {
+        self.out.extend_from_slice(replies);
+    }
+
+    /// An integer as a string, without a detour over the heap.
+    pub fn bulk_integer(&mut self, value: i64) {
+        self.bulk(itoa::Buffer::new().format(value).as_bytes());
+    }
+
+    /// No value.
+    #[inline]
+    pub fn null(&mut self) {
+        self.out.extend_from_slice(if self.resp3 { b"_\r\n" } else { b"$-1\r\n" });
+    }
+
+    /// No value where a client of RESP2 expects an array.
+    pub fn null_array(&mut self) {
+        self.out.extend_from_slice(if self.resp3 { b"_\r\n" } else { b"*-1\r\n" });
+    }
+
+    /// An array; `len` replies follow.
+    #[inline]
+    pub fn array(&mut self, len: usize) {
+        self.header(b'*', len);
+    }
+
+    /// A map; `pairs` times a key and a value follow.
+    pub fn map(&mut self, pairs: usize) {
+        if self.resp3 {
+            self.header(b'%', pairs);
+        } else {
+            self.header(b'*', pairs.saturating_mul(2));
+        }
+    }
+
+    /// A set; `len` replies follow.
+    pub fn set(&mut self, len: usize) {
+        self.header(if self.resp3 { b'~' } else { b'*' }, len);
+    }
+
+    /// A message nobody asked for (pub/sub, invalidation); `len` replies follow.
+    pub fn push(&mut self, len: usize) {
+        self.header(if self.resp3 { b'>' } else { b'*' }, len);
+    }
+
+    /// A float.
+    pub fn double(&mut self, value: f64) {
+        if self.resp3 {
+            self.out.push(b',');
+            write_f64(self.out, value);
+            self.out.extend_from_slice(LINE_END);
+            return;
+        }
+        // The text is below 100 bytes: one digit of its length is patched, a second inserted,
+        // which moves these few bytes and saves a buffer.
+        let header = self.out.len();
+        self.out.extend_from_slice(b"$0\r\n");
+        let body = self.out.len();
+        write_f64(self.out, value);
+        let len = u8::try_from(self.out.len() - body).unwrap_or(u8::MAX);
+        debug_assert!(len < 100, "a float has at most 26 characters");
+        if let Some(ones) = self.out.get_mut(header + 1) {
+            *ones = b'0' + len % 10;
+        }
+        if len >= 10 {
+            self.out.insert(header + 1, b'0' + len / 10);
+        }
+        self.out.extend_from_slice(LINE_END);
+    }
+
+    /// A float whose digits the caller has chosen.
+    pub fn double_text(&mut self, text: &[u8]) {
+        if !self.resp3 {
+            self.bulk(text);
+            return;
+        }
+        self.out.push(b',');
+        self.out.extend_from_slice(text);
+        self.out.extend_from_slice(LINE_END);
+    }
+
+    /// True or false.
+    pub fn boolean(&mut self, value: bool) {
+        self.out.extend_from_slice(match (self.resp3, value) {
+            (true, true) => b"#t\r\n",
+            (true, false) => b"#f\r\n",
+            (false, true) => b":1\r\n",
+            (false, false) => b":0\r\n",
+        });
+    }
+
+    /// Text for people in a format of three letters (`txt`, `mkd`).
+    pub fn verbatim(&mut self, format: &str, bytes: &[u8]) {
+        debug_assert_eq!(format.len(), 3, "the protocol has room for three letters");
+        if !self.resp3 {
+            self.bulk(bytes);
+            return;
+        }
+        self.header(b'=', bytes.len().saturating_add(format.len() + 1));
+        self.out.extend_from_slice(format.as_bytes());
+        self.out.push(b':');
+        self.out.extend_from_slice(bytes);
+        self.out.extend_from_slice(LINE_END);
+    }
+
+    /// A line of text, in which a line end would let a client forge a second reply.
+    fn line(&mut self, marker: u8, text: &[u8]) {
+        self.out.reserve(text.len().saturating_add(HEADER_LEN_MAX));
+        self.out.push(marker);
+        let no_line_ends = |&byte: &u8| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte };
+        self.out.extend(text.iter().map(no_line_ends));
+        self.out.extend_from_slice(LINE_END);
+    }
+
+    /// A marker and a count; up to three digits, the common case, are written in place.
+    #[inline]
+    fn header(&mut self, marker: u8, count: usize) {
+        let Some(small) = u16::try_from(count).ok().filter(|&count| count < 1000) else {
+            return self.long_header(marker, count);
+        };
+        let (hundreds, tens, ones) =
+            (digit(small / 100), digit(small / 10 % 10), digit(small % 10));
+        if small < 10 {
+            self.out.extend_from_slice(&[marker, ones, b'\r', b'\n']);
+        } else if small < 100 {
+            self.out.extend_from_slice(&[marker, tens, ones, b'\r', b'\n']);
+        } else {
+            self.out.extend_from_slice(&[marker, hundreds, tens, ones, b'\r', b'\n']);
+        }
+    }
+
+    #[inline(never)]
+    fn long_header(&mut self, marker: u8, count: usize) {
+        self.out.push(marker);
+        self.out.extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
+        self.out.extend_from_slice(LINE_END);
+    }
+
+    #[inline]
+    fn header_signed(&mut self, marker: u8, value: i64) {
+        match usize::try_from(value) {
+            Ok(count) => self.header(marker, count),
+            Err(_) => {
+                self.out.push(marker);
+                self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+                self.out.extend_from_slice(LINE_END);
+            }
+        }
+    }
+}
+
+/// The character of a digit; `value` is below 10.
+#[inline(always)]
+fn digit(value: u16) -> u8 {
+    value.to_le_bytes()[0].wrapping_add(b'0')
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,252 @@
+//! The register of connections: what CLIENT LIST shows and CLIENT KILL ends.
+//!
+//! A connection is served by one thread, but any thread may look at it. What the others see is a
+//! [`Client`], whose changing parts are atomics that only its own thread writes, once per batch of
+//! commands. Killing aborts the connection's task.
+
+use std::collections::HashMap;
+use std::sync::atomic::{
+    AtomicBool, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed,
+};
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::Mutex;
+use tokio::task::AbortHandle;
+
+/// What others may see of a connection.
+pub struct Client {
+    /// Its number, unique since the start.
+    pub id: u64,
+    /// The other side's address.
+    pub addr: String,
+    /// Our side's address.
+    pub local_addr: String,
+    /// The socket's number.
+    pub fd: i32,
+    /// The thread that serves it.
+    pub thread: usize,
+    /// When it was accepted, in milliseconds of Unix time.
+    pub since_ms: u64,
+    /// The names that it gave itself.
+    pub names: Mutex<Names>,
+    db: AtomicU16,
+    resp3: AtomicBool,
+    last_command: AtomicU32,
+    last_ms: AtomicU64,
+    commands: AtomicU64,
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
+    abort: OnceLock<AbortHandle>,
+}
+
+/// Names that a client gave itself.
+#[derive(Clone, Default)]
+pub struct Names {
+    /// By CLIENT SETNAME.
+    pub name: String,
+    /// The client library's.
+    pub library: String,
+    /// The client library's version.
+    pub library_version: String,
+}
+
+/// No command yet.
+const NO_COMMAND: u32 = u32::MAX;
+
+impl Client {
+    pub(crate) fn set_db(&self, db: u16) {
+        self.db.store(db, Relaxed);
+    }
+
+    pub(crate) fn set_resp3(&self, resp3: bool) {
+        self.resp3.store(resp3, Relaxed);
+    }
+
+    /// Notes a batch of commands; only for the connection's own thread.
+    #[inline]
+    pub fn note_batch(&self, last_command: usize, commands: u64, now_ms: u64) {
+        self.last_command.store(last_command as u32, Relaxed);
+        self.last_ms.store(now_ms, Relaxed);
+        self.commands.store(self.commands.load(Relaxed).wrapping_add(commands), Relaxed);
+    }
+
+    /// Notes bytes that came; only for the connection's own thread.
+    #[inline]
+    pub fn note_read(&self, bytes: usize) {
+        self.bytes_in.store(self.bytes_in.load(Relaxed).wrapping_add(bytes as u64), Relaxed);
+    }
+
+    /// Notes bytes that went; only for the connection's own thread.
+    #[inline]
+    pub fn note_written(&self, bytes: usize) {
+        self.bytes_out.store(self.bytes_out.load(Relaxed).wrapping_add(bytes as u64), Relaxed);
+    }
+
+    /// Gives the means to end the connection.
+    pub(crate) fn set_abort(&self, handle: AbortHandle) {
+        // Set once, right after the task was made.
+        let _ = self.abort.set(handle);
+    }
+
+    /// Ends the connection, soon.
+    pub fn kill(&self) {
+        if let Some(handle) = self.abort.get() {
+            handle.abort();
+        }
+    }
+
+    /// The line of CLIENT LIST, without its end. `names` are the commands' by their row's index.
+    pub fn line(&self, now_ms: u64, names: &[&'static str]) -> String {
+        let own = self.names.lock().clone();
+        let command = names.get(self.last_command.load(Relaxed) as usize).unwrap_or(&"NULL");
+        let age_s = now_ms.saturating_sub(self.since_ms) / 1000;
+        let idle_s = now_ms.saturating_sub(self.last_ms.load(Relaxed)) / 1000;
+        format!(
+            "id={} addr={} laddr={} fd={} name={} age={age_s} idle={idle_s} flags=N db={} sub=0 \
+             psub=0 ssub=0 multi=-1 watch=0 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 \
+             obl=0 oll=0 omem=0 tot-mem=0 events=r cmd={command} user=default redir=-1 resp={} \
+             lib-name={} lib-ver={} io-thread={} tot-net-in={} tot-net-out={} tot-cmds={}",
+            self.id,
+            self.addr,
+            self.local_addr,
+            self.fd,
+            own.name,
+            self.db.load(Relaxed),
+            if self.resp3.load(Relaxed) { 3 } else { 2 },
+            own.library,
+            own.library_version,
+            self.thread,
+            self.bytes_in.load(Relaxed),
+            self.bytes_out.load(Relaxed),
+            self.commands.load(Relaxed),
+        )
+    }
+}
+
+/// All connections.
+pub struct Clients {
+    threads: Box<[Served]>,
+    next_id: AtomicU64,
+    accepted: AtomicU64,
+    refused: AtomicU64,
+}
+
+/// The connections of one thread.
+#[derive(Default)]
+struct Served {
+    clients: Mutex<HashMap<u64, Arc<Client>>>,
+    count: AtomicUsize,
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
+}
+
+/// The place of a connection, taken before it is known which client it is.
+pub struct Place {
+    /// The thread that will serve it.
+    pub thread: usize,
+}
+
+impl Clients {
+    /// A register for that many threads.
+    pub fn new(threads: usize) -> Self {
+        Self {
+            threads: (0..threads).map(|_| Served::default()).collect(),
+            next_id: AtomicU64::new(1),
+            accepted: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+        }
+    }
+
+    /// Chooses the thread with the fewest connections and counts one more for it.
+    pub fn place(&self) -> Place {
+        self.accepted.fetch_add(1, Relaxed);
+        let counts = self.threads.iter().map(|served| served.count.load(Relaxed));
+        let thread = counts.enumerate().min_by_key(|(_, count)| *count).map_or(0, |(i, _)| i);
+        self.threads[thread].count.fetch_add(1, Relaxed);
+        Place { thread }
+    }
+
+    /// Notes a connection that was not accepted because there are too many.
+    pub fn note_refused(&self) {
+        self.refused.fetch_add(1, Relaxed);
+    }
+
+    /// Registers a connection at its place.
+    pub fn register(
+        &self,
+        thread: usize,
+        addr: String,
+        local_addr: String,
+        fd: i32,
+        now_ms: u64,
+    ) -> Arc<Client> {
+        let client = Arc::new(Client {
+            id: self.next_id.fetch_add(1, Relaxed),
+            addr,
+            local_addr,
+            fd,
+            thread,
+            since_ms: now_ms,
+            names: Mutex::default(),
+            db: AtomicU16::new(0),
+            resp3: AtomicBool::new(false),
+            last_command: AtomicU32::new(NO_COMMAND),
+            last_ms: AtomicU64::new(now_ms),
+            commands: AtomicU64::new(0),
+            bytes_in: AtomicU64::new(0),
+            bytes_out: AtomicU64::new(0),
+            abort: OnceLock::new(),
+        });
+        self.threads[thread].clients.lock().insert(client.id, client.clone());
+        client
+    }
+
+    /// Forgets a connection that has ended.
+    pub fn unregister(&self, client: &Client) {
+        let served = &self.threads[client.thread];
+        served.clients.lock().remove(&client.id);
+        served.count.fetch_sub(1, Relaxed);
+        served.bytes_in.fetch_add(client.bytes_in.load(Relaxed), Relaxed);
+        served.bytes_out.fetch_add(client.bytes_out.load(Relaxed), Relaxed);
+    }
+
+    /// Connections now.
+    pub fn len(&self) -> usize {
+        self.threads.iter().map(|served| served.count.load(Relaxed)).sum()
+    }
+
+    /// Connections accepted since the start.
+    pub fn accepted(&self) -> u64 {
+        self.accepted.load(Relaxed)
+    }
+
+    /// Connections refused since the start.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Relaxed)
+    }
+
+    /// Bytes read and written over the network since the start.
+    pub fn traffic(&self) -> (u64, u64) {
+        let mut sum = (0, 0);
+        for served in &self.threads {
+            sum.0 += served.bytes_in.load(Relaxed);
+            sum.1 += served.bytes_out.load(Relaxed);
+            for client in served.clients.lock().values() {
+                sum.0 += client.bytes_in.load(Relaxed);
+                sum.1 += client.bytes_out.load(Relaxed);
+            }
+        }
+        sum
+    }
+
+    /// All connections, by number.
+    pub fn all(&self) -> Vec<Arc<Client>> {
+        let mut all: Vec<_> = self
+            .threads
+            .iter()
+            .flat_map(|served| served.clients.lock().values().cloned().collect::<Vec<_>>())
+            .collect();
+        all.sort_by_key(|client| client.id);
+        all
+    }
+}

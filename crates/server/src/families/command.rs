@@ -1,0 +1,242 @@
+//! COMMAND: the command table, as clients ask for it.
+
+use commands::spec::{Find, Flags, Group, KeySpec};
+use commands::{Args, Command, Failure};
+use keyspace::glob;
+use protocol::reply::Reply;
+
+use crate::registry::{Registered, Registry};
+use crate::session::{Call, Flow, SessionHandler};
+
+const FLAGS: Flags = Flags::LOADING.union(Flags::STALE);
+const CATEGORY: &[&str] = &["connection"];
+
+/// The rows of this family.
+pub static COMMANDS: &[Command<SessionHandler>] =
+    &[Command::<SessionHandler>::new("command", -1, info)
+        .flags(FLAGS)
+        .docs(Group::Server, "2.8.13", "Returns detailed information about all commands.")
+        .categories(CATEGORY)
+        .subcommands(SUBCOMMANDS)];
+
+static SUBCOMMANDS: &[Command<SessionHandler>] = &[
+    Command::<SessionHandler>::new("count", 2, count)
+        .flags(FLAGS)
+        .docs(Group::Server, "2.8.13", "Returns a count of commands.")
+        .categories(CATEGORY),
+    Command::<SessionHandler>::new("docs", -2, docs)
+        .flags(FLAGS)
+        .docs(Group::Server, "7.0.0", "Returns documentary information about commands.")
+        .categories(CATEGORY),
+    Command::<SessionHandler>::new("getkeys", -3, getkeys)
+        .flags(FLAGS)
+        .docs(Group::Server, "2.8.13", "Extracts the key names from an arbitrary command.")
+        .categories(CATEGORY),
+    Command::<SessionHandler>::new("getkeysandflags", -3, getkeysandflags)
+        .flags(FLAGS)
+        .docs(Group::Server, "7.0.0", "Extracts the key names and access flags of a command.")
+        .categories(CATEGORY),
+    Command::<SessionHandler>::new("info", -2, info)
+        .flags(FLAGS)
+        .docs(Group::Server, "2.8.13", "Returns information about one, multiple or all commands.")
+        .categories(CATEGORY),
+    Command::<SessionHandler>::new("list", -2, list)
+        .flags(FLAGS)
+        .docs(Group::Server, "7.0.0", "Returns a list of command names.")
+        .categories(CATEGORY),
+];
+
+fn count(call: &mut Call<'_>) -> Result<Flow, Failure> {
+    call.reply.integer(i64::try_from(call.server.registry.len()).unwrap_or(i64::MAX));
+    Ok(Flow::Next)
+}
+
+/// COMMAND alone, and COMMAND INFO with or without names.
+fn info(call: &mut Call<'_>) -> Result<Flow, Failure> {
+    let registry = &call.server.registry;
+    let reply = &mut call.reply;
+    if call.args.len() <= 2 {
+        reply.array(registry.len());
+        registry.iter().for_each(|command| describe(reply, command));
+        return Ok(Flow::Next);
+    }
+    reply.array(call.args.len() - 2);
+    for name in call.args.from(2) {
+        match registry.find_full(name) {
+            Some(command) => describe(reply, command),
+            None => reply.null(),
+        }
+    }
+    Ok(Flow::Next)
+}
+
+fn describe(reply: &mut Reply<'_>, command: &Registered) {
+    let spec = command.spec;
+    reply.array(10);
+    reply.bulk(command.name.as_bytes());
+    reply.integer(i64::from(spec.arity));
+    let flags: Vec<&str> =
+        Flags::NAMES.iter().filter(|(flag, _)| command.is(*flag)).map(|(_, name)| *name).collect();
+    reply.set(flags.len());
+    flags.iter().for_each(|flag| reply.simple(flag));
+    let (first, last, step) = first_last_step(spec.keys);
+    [first, last, step].iter().for_each(|number| reply.integer(*number));
+    let categories = spec.acl_categories();
+    reply.set(categories.len());
+    categories.iter().for_each(|category| reply.simple(&format!("@{category}")));
+    // Hints for clients of a cluster: none yet.
+    reply.set(0);
+    reply.set(spec.keys.len());
+    spec.keys.iter().for_each(|keys| describe_keys(reply, keys));
+    reply.set(command.subcommands.len());
+    command.subcommands.iter().for_each(|sub| describe(reply, sub));
+}
+
+/// The three numbers with which old clients find keys.
+fn first_last_step(keys: &[KeySpec]) -> (i64, i64, i64) {
+    let ranges = keys.iter().filter_map(|spec| match spec.find {
+        Find::Range { last, step } => Some((i64::from(spec.begin), i64::from(last), step)),
+        Find::Counted { .. } => None,
+    });
+    ranges.fold((0, 0, 0), |(first, last, step), (begin, end, width)| {
+        let end = if end < 0 { end } else { begin + end };
+        if first == 0 { (begin, end, i64::from(width)) } else { (first, last.max(end), step) }
+    })
+}
+
+fn describe_keys(reply: &mut Reply<'_>, keys: &KeySpec) {
+    let (kind, fields): (&str, Vec<(&str, i64)>) = match keys.find {
+        Find::Range { last, step } => (
+            "range",
+            vec![("lastkey", i64::from(last)), ("keystep", i64::from(step)), ("limit", 0)],
+        ),
+        Find::Counted { step } => {
+            ("keynum", vec![("keynumidx", 0), ("firstkey", 1), ("keystep", i64::from(step))])
+        }
+    };
+    reply.map(3);
+    reply.bulk(b"flags");
+    reply.set(keys.access.names().len());
+    keys.access.names().iter().for_each(|name| reply.simple(name));
+    reply.bulk(b"begin_search");
+    search(reply, "index", &[("index", i64::from(keys.begin))]);
+    reply.bulk(b"find_keys");
+    search(reply, kind, &fields);
+}
+
+fn search(reply: &mut Reply<'_>, kind: &str, fields: &[(&str, i64)]) {
+    reply.map(2);
+    reply.bulk(b"type");
+    reply.bulk(kind.as_bytes());
+    reply.bulk(b"spec");
+    reply.map(fields.len());
+    for (name, value) in fields {
+        reply.bulk(name.as_bytes());
+        reply.integer(*value);
+    }
+}
+
+fn docs(call: &mut Call<'_>) -> Result<Flow, Failure> {
+    let registry = &call.server.registry;
+    let found: Vec<&Registered> = if call.args.len() == 2 {
+        registry.iter().collect()
+    } else {
+        call.args.from(2).filter_map(|name| registry.find_full(name)).collect()
+    };
+    call.reply.map(found.len());
+    found.into_iter().for_each(|command| document(&mut call.reply, command));
+    Ok(Flow::Next)
+}
+
+fn document(reply: &mut Reply<'_>, command: &Registered) {
+    let spec = command.spec;
+    reply.bulk(command.name.as_bytes());
+    let subcommands = &command.subcommands;
+    reply.map(3 + usize::from(!subcommands.is_empty()));
+    for (field, text) in
+        [("summary", spec.summary), ("since", spec.since), ("group", spec.group.name())]
+    {
+        reply.bulk(field.as_bytes());
+        reply.bulk(text.as_bytes());
+    }
+    if !subcommands.is_empty() {
+        reply.bulk(b"subcommands");
+        reply.map(subcommands.len());
+        subcommands.iter().for_each(|sub| document(reply, sub));
+    }
+}
+
+fn list(call: &mut Call<'_>) -> Result<Flow, Failure> {
+    let args = call.args;
+    let registry = &call.server.registry;
+    let names = match args.len() {
+        2 => named(registry, |_| true),
+        5 if args.get(2).eq_ignore_ascii_case(b"filterby") => {
+            let value = args.get(4).to_ascii_lowercase();
+            match args.get(3).to_ascii_lowercase().as_slice() {
+                b"module" => Vec::new(),
+                b"aclcat" => named(registry, |command| {
+                    command.spec.acl_categories().iter().any(|name| name.as_bytes() == value)
+                }),
+                b"pattern" => {
+                    named(registry, |command| glob::matches(&value, command.name.as_bytes()))
+                }
+                _ => return Err(Failure::Syntax),
+            }
+        }
+        _ => return Err(Failure::Syntax),
+    };
+    call.reply.array(names.len());
+    names.iter().for_each(|name| call.reply.bulk(name.as_bytes()));
+    Ok(Flow::Next)
+}
+
+fn named(registry: &Registry, wanted: impl Fn(&Registered) -> bool) -> Vec<&'static str> {
+    registry.iter().filter(|command| wanted(command)).map(|command| command.name).collect()
+}
+
+/// The keys of the command in the words from the third on, with what is done to them.
+fn keys_of<'a>(
+    registry: &Registry,
+    args: Args<'a>,
+) -> Result<Vec<(&'a [u8], commands::spec::Access)>, Failure> {
+    let words = args.len() - 2;
+    let word = |index: usize| args.get(index + 2);
+    let mut command =
+        registry.find(word(0)).ok_or(Failure::text("ERR Invalid command specified"))?;
+    if words > 1 && !command.subcommands.is_empty() {
+        let unknown = Failure::text("ERR Invalid command specified");
+        command = command.subcommand(word(1)).ok_or(unknown)?;
+    }
+    if command.spec.keys.is_empty() {
+        return Err(Failure::text("ERR The command has no key arguments"));
+    }
+    if !command.spec.accepts(words) {
+        return Err(Failure::text("ERR Invalid number of arguments specified for command"));
+    }
+    let mut keys = Vec::new();
+    command.key_words(words, word, |index, access| keys.push((word(index), access)));
+    if keys.is_empty() {
+        return Err(Failure::text("ERR Invalid arguments specified for command"));
+    }
+    Ok(keys)
+}
+
+fn getkeys(call: &mut Call<'_>) -> Result<Flow, Failure> {
+    let keys = keys_of(&call.server.registry, call.args)?;
+    call.reply.array(keys.len());
+    keys.iter().for_each(|(key, _)| call.reply.bulk(key));
+    Ok(Flow::Next)
+}
+
+fn getkeysandflags(call: &mut Call<'_>) -> Result<Flow, Failure> {
+    let keys = keys_of(&call.server.registry, call.args)?;
+    call.reply.array(keys.len());
+    for (key, access) in keys {
+        call.reply.array(2);
+        call.reply.bulk(key);
+        call.reply.set(access.names().len());
+        access.names().iter().for_each(|name| call.reply.simple(name));
+    }
+    Ok(Flow::Next)
+}

@@ -1,0 +1,90 @@
+//! The server: what all threads share.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use keyspace::Keyspace;
+
+use crate::clients::Clients;
+use crate::config::Config;
+use crate::registry::Registry;
+
+/// What all threads share. It lives as long as the process.
+pub struct Server {
+    /// The data.
+    pub keyspace: &'static Keyspace,
+    /// The configuration.
+    pub config: Config,
+    /// The commands.
+    pub registry: Registry,
+    /// The names of commands by the index of their row.
+    pub command_names: Vec<&'static str>,
+    /// The connections.
+    pub clients: Clients,
+    /// Threads that serve connections.
+    pub threads: usize,
+    /// When the server started.
+    pub started: Instant,
+    /// Forty hexadecimal digits that name this run of the server.
+    pub run_id: String,
+    /// The TCP port that is really listened on.
+    pub port: AtomicU64,
+    commands: Box<[Counter]>,
+}
+
+/// A counter of one thread, in a cache line of its own.
+#[repr(align(64))]
+#[derive(Default)]
+struct Counter(AtomicU64);
+
+impl Server {
+    /// A server that is not listening yet.
+    pub fn leak(config: Config) -> Result<&'static Self, getrandom::Error> {
+        let mut random = [0; 36];
+        getrandom::fill(&mut random)?;
+        let word = |at: usize| {
+            random[at..].first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+        };
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let threads = match config.threads.load(Relaxed) {
+            0 => cores,
+            count => count,
+        };
+        let registry = Registry::new();
+        let mut command_names = vec![""; registry.rows()];
+        for command in registry.iter().flat_map(|c| std::iter::once(c).chain(&c.subcommands)) {
+            command_names[command.index] = command.name;
+        }
+        Ok(Box::leak(Box::new(Self {
+            keyspace: Keyspace::leak([word(0), word(8)]),
+            config,
+            registry,
+            command_names,
+            clients: Clients::new(threads),
+            threads,
+            started: Instant::now(),
+            run_id: random[16..].iter().map(|byte| format!("{byte:02x}")).collect(),
+            port: AtomicU64::new(0),
+            commands: (0..threads).map(|_| Counter::default()).collect(),
+        })))
+    }
+
+    /// Counts commands that a thread has run; only for that thread.
+    #[inline]
+    pub fn note_commands(&self, thread: usize, count: u64) {
+        let counter = &self.commands[thread].0;
+        counter.store(counter.load(Relaxed).wrapping_add(count), Relaxed);
+    }
+
+    /// Commands run since the start.
+    pub fn commands_run(&self) -> u64 {
+        self.commands.iter().map(|counter| counter.0.load(Relaxed)).sum()
+    }
+}
+
+/// The time in milliseconds of Unix time.
+#[inline]
+pub fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}

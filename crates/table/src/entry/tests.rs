@@ -1,0 +1,124 @@
+use proptest::prelude::*;
+
+use super::*;
+
+#[test]
+fn a_small_pair_takes_one_block_of_header_key_and_value() {
+    let entry = Entry::new(&[b'k'; 16], Value::Bytes(&[b'v'; 32]), None);
+    assert_eq!(entry.memory(), 56);
+    let entry = Entry::new(&[b'k'; 16], Value::Bytes(&[b'v'; 32]), Some(1));
+    assert_eq!(entry.memory(), 64);
+}
+
+#[test]
+fn only_canonical_integers_are_integers() {
+    for text in ["0", "1", "-1", "42", "9223372036854775807", "-9223372036854775808"] {
+        assert_eq!(Value::of(text.as_bytes()), Value::Int(text.parse().expect("an integer")));
+    }
+    for text in ["", "-", "-0", "00", "01", "+1", " 1", "1 ", "1a", "9223372036854775808"] {
+        assert_eq!(Value::of(text.as_bytes()), Value::Bytes(text.as_bytes()), "{text}");
+    }
+}
+
+#[test]
+fn far_expiries_stay_below_never() {
+    assert_eq!(tick_of(0), 0);
+    assert_eq!(tick_of(u64::MAX), NEVER - 1);
+    assert!(tick_of(1_800_000_000_000) < tick_of(1_800_000_000_128));
+}
+
+#[test]
+fn renaming_moves_a_heap_buffer() {
+    let start = |entry: &Entry| match entry.value() {
+        Value::Bytes(bytes) => bytes.as_ptr(),
+        Value::Int(_) => panic!("a string became an integer"),
+    };
+    let entry = Entry::new(b"old", Value::Bytes(&[b'v'; EMBEDDED_MAX + 1]), Some(7));
+    let before = start(&entry);
+    let entry = entry.rename(b"a longer key");
+    assert_eq!((start(&entry), entry.key()), (before, &b"a longer key"[..]));
+    assert_eq!(entry.expires_at(), Some(7));
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Set(Vec<u8>, Option<u64>),
+    Expire(Option<u64>),
+    Append(Vec<u8>),
+    Write(usize, Vec<u8>),
+    Stick(bool),
+    Copy,
+    Rename(usize),
+}
+
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        4 => proptest::collection::vec(any::<u8>(), 0..100),
+        2 => any::<i64>().prop_map(|number| number.to_string().into_bytes()),
+        1 => (0..9000usize).prop_map(|len| vec![b'x'; len]),
+    ]
+}
+
+fn key_len() -> impl Strategy<Value = usize> {
+    prop_oneof![0..100usize, 65_530..65_540usize]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        (bytes(), any::<Option<u64>>()).prop_map(|(value, at)| Step::Set(value, at)),
+        any::<Option<u64>>().prop_map(Step::Expire),
+        bytes().prop_map(Step::Append),
+        (0..6000usize, bytes()).prop_map(|(at, value)| Step::Write(at, value)),
+        any::<bool>().prop_map(Step::Stick),
+        Just(Step::Copy),
+        key_len().prop_map(Step::Rename),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+
+    #[test]
+    fn behaves_like_its_parts(
+        key_len in key_len(),
+        steps in proptest::collection::vec(step(), 1..40),
+    ) {
+        let mut key = vec![b'k'; key_len];
+        let (mut value, mut at, mut sticky) = (b"first".to_vec(), None, false);
+        let mut entry = Entry::new(&key, Value::of(&value), at);
+        for step in steps {
+            match step {
+                Step::Set(new, expiry) => {
+                    entry.set(Value::of(&new), expiry);
+                    (value, at) = (new, expiry);
+                }
+                Step::Expire(expiry) => {
+                    entry.set_expiry(expiry);
+                    at = expiry;
+                }
+                Step::Append(tail) => {
+                    let len = value.len();
+                    entry.edit(len + tail.len())[len..].copy_from_slice(&tail);
+                    value.extend_from_slice(&tail);
+                }
+                Step::Write(offset, new) => {
+                    value.resize(value.len().max(offset + new.len()), 0);
+                    entry.edit(value.len())[offset..offset + new.len()].copy_from_slice(&new);
+                    value[offset..offset + new.len()].copy_from_slice(&new);
+                }
+                Step::Stick(on) => {
+                    entry.set_sticky(on);
+                    sticky = on;
+                }
+                Step::Copy => entry = entry.copy_as(&key),
+                Step::Rename(len) => {
+                    key = vec![b'r'; len];
+                    entry = entry.rename(&key);
+                }
+            }
+            prop_assert_eq!(entry.key(), &key[..]);
+            prop_assert_eq!(entry.value().to_vec(), value.clone());
+            prop_assert_eq!((entry.expires_at(), entry.is_sticky()), (at, sticky));
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! A run of buckets in one allocation, and the packed word that names it.
+//!
+//! ```text
+//! word:  63 ─ 48   47 ──────────────── 6   5 ─ 0
+//!        homes     address (64-aligned)    depth
+//! block: | header (64 bytes) | home bucket 0 … homes-1 | tail buckets |
+//! ```
+//!
+//! A segment of depth d holds the items whose hashes begin with the d bits of its place in the
+//! directory. The next 19 bits are the tag, and the tag alone decides the home bucket:
+//! `tag × homes >> 19`, so homes are in the order of hashes and a copy into a segment with another
+//! number of homes needs no hash. The last homes spill into the tail.
+
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use crate::bucket::{Bucket, Slot, TAG_BITS, Tag};
+use crate::entry::NEVER;
+
+/// An item lies at most this many buckets behind its home.
+pub(crate) const SPILL_MAX: usize = 24;
+/// The most homes that the word can count.
+pub(crate) const HOMES_LIMIT: usize = u16::MAX as usize;
+
+pub(crate) const HOMES_SHIFT: u32 = 48;
+pub(crate) const DEPTH: u64 = 63;
+pub(crate) const ADDRESS: u64 = ((1 << HOMES_SHIFT) - 1) & !DEPTH;
+
+#[repr(C, align(64))]
+struct Header {
+    /// A tick before which no item of the segment expires.
+    earliest: AtomicU32,
+}
+
+/// The name of a segment. Copies name the same one; its owner is the table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Segment(u64);
+
+/// The home bucket and its neighbours were full.
+pub(crate) struct Full;
+
+/// Tail buckets behind `homes` homes.
+const fn tail(homes: usize) -> usize {
+    match homes {
+        0..4 => 0,
+        4..32 => 1,
+        _ => 2,
+    }
+}
+
+/// The number of homes, at least `homes`, that fill a block of the allocator.
+fn filling(homes: usize) -> usize {
+    let buckets = memory::block_size(layout_of(homes).size()) / size_of::<Bucket>() - 1;
+    (0..=tail(HOMES_LIMIT))
+        .map(|spare| buckets - spare)
+        .find(|&homes| homes + tail(homes) <= buckets)
+        .unwrap_or(homes)
+}
+
+fn layout_of(homes: usize) -> Layout {
+    let buckets = 1 + homes + tail(homes);
+    match Layout::array::<Bucket>(buckets) {
+        Ok(layout) => layout,
+        Err(_) => unreachable!("{buckets} buckets"),
+    }
+}
+
+impl Segment {
+    /// A new segment without items, of at least `homes` homes: as many as its block has room for.
+    /// The allocator's classes are four to a doubling, so a segment grows by a quarter or less.
+    pub(crate) fn allocate(homes: usize, depth: u32) -> Self {
+        let homes = filling(homes);
+        assert!((1..=HOMES_LIMIT).contains(&homes), "a segment of {homes} homes");
+        let layout = layout_of(homes);
+        // SAFETY: the layout is not empty.
+        let block = unsafe { alloc(layout) };
+        let Some(block) = NonNull::new(block) else { handle_alloc_error(layout) };
+        let address = block.as_ptr().expose_provenance() as u64;
+        assert!(address & !ADDRESS == 0, "block at {address:#x}");
+        // SAFETY: the block is fresh and has room for a header and the buckets behind it.
+        unsafe {
+            block.cast::<Header>().write(Header { earliest: AtomicU32::new(NEVER) });
+            let first = block.cast::<Bucket>().add(1);
+            for index in 0..homes + tail(homes) {
+                first.add(index).write(Bucket::new());
+            }
+        }
+        Self((homes as u64) << HOMES_SHIFT | address | u64::from(depth))
+    }
+
+    /// The segment with this word, if the word names one.
+    #[inline]
+    pub(crate) fn from_word(word: u64) -> Option<Self> {
+        (word >> HOMES_SHIFT != 0).then_some(Self(word))
+    }
+
+    #[inline]
+    pub(crate) fn word(self) -> u64 {
+        self.0
+    }
+
+    #[inline]
+    pub(crate) fn homes(self) -> usize {
+        (self.0 >> HOMES_SHIFT) as usize
+    }
+
+    #[inline]
+    pub(crate) fn depth(self) -> u32 {
+        (self.0 & DEPTH) as u32
+    }
+
+    /// The tag that an item with this hash has here.
+    #[inline]
+    pub(crate) fn tag(self, hash: u64) -> Tag {
+        Tag::new(hash << self.depth() >> (u64::BITS - TAG_BITS))
+    }
+
+    /// The bucket where items with this tag belong.
+    #[inline]
+    pub(crate) fn home(self, tag: Tag) -> usize {
+        (tag.bits() * self.homes() as u64 >> TAG_BITS) as usize
+    }
+
+    /// The smallest tag whose home is `home`; `1 << TAG_BITS` behind the last.
+    pub(crate) fn first_tag(self, home: usize) -> u64 {
+        ((home as u64) << TAG_BITS).div_ceil(self.homes() as u64)
+    }
+
+    /// All buckets, homes first.
+    ///
+    /// # Safety
+    /// The segment is not freed during `'a`.
+    #[inline]
+    pub(crate) unsafe fn buckets<'a>(self) -> &'a [Bucket] {
+        let homes = self.homes();
+        // SAFETY: `allocate` wrote that many buckets behind the header, and they are still there.
+        unsafe {
+            std::slice::from_raw_parts(self.block().cast::<Bucket>().add(1), homes + tail(homes))
+        }
+    }
+
+    /// A tick before which nothing here expires.
+    ///
+    /// # Safety
+    /// The segment is not freed.
+    #[inline]
+    pub(crate) unsafe fn earliest(self) -> u32 {
+        // SAFETY: `allocate` wrote the header.
+        unsafe { (*self.block()).earliest.load(Relaxed) }
+    }
+
+    /// Sets the earliest tick.
+    ///
+    /// # Safety
+    /// The segment is not freed.
+    #[inline]
+    pub(crate) unsafe fn set_earliest(self, tick: u32) {
+        // SAFETY: `allocate` wrote the header.
+        unsafe { (*self.block()).earliest.store(tick, Relaxed) }
+    }
+
+    /// Lowers the earliest ticks of the segment and of its bucket `index` to `due`.
+    ///
+    /// # Safety
+    /// The segment is not freed, and the caller owns the table.
+    #[inline]
+    pub(crate) unsafe fn note_due(self, index: usize, due: u32) {
+        // SAFETY: as the caller promises.
+        unsafe {
+            let bucket = &self.buckets()[index];
+            if due < bucket.earliest() {
+                bucket.set_earliest(due);
+                if due < self.earliest() {
+                    self.set_earliest(due);
+                }
+            }
+        }
+    }
+
+    /// Puts an item into the first free slot from its home on.
+    ///
+    /// # Safety
+    /// The segment is not freed, and the caller owns the table.
+    #[inline]
+    pub(crate) unsafe fn place(self, slot: Slot, due: u32) -> Result<(), Full> {
+        let home = self.home(slot.tag());
+        // SAFETY: as the caller promises.
+        let buckets = unsafe { self.buckets() };
+        for distance in 0..=SPILL_MAX {
+            let Some(bucket) = buckets.get(home + distance) else { break };
+            if let Some(index) = bucket.free_slot() {
+                bucket.set_slot(index, slot);
+                if distance > buckets[home].spill() {
+                    buckets[home].set_spill(distance);
+                }
+                // SAFETY: as the caller promises.
+                unsafe { self.note_due(home + distance, due) };
+                return Ok(());
+            }
+        }
+        Err(Full)
+    }
+
+    /// Empties a slot, and lowers the spill of its item's home where no other item needs it.
+    ///
+    /// # Safety
+    /// The segment is not freed, and the caller owns the table and takes the item.
+    #[inline]
+    pub(crate) unsafe fn vacate(self, index: usize, slot: usize) {
+        // SAFETY: as the caller promises.
+        let buckets = unsafe { self.buckets() };
+        let home = self.home(buckets[index].slot(slot).tag());
+        buckets[index].set_slot(slot, Slot::EMPTY);
+        let mut spill = buckets[home].spill();
+        if index == home || index - home < spill {
+            return;
+        }
+        let belongs = |slot: Slot| !slot.is_empty() && self.home(slot.tag()) == home;
+        while spill > 0 && !buckets[home + spill].slots().any(belongs) {
+            spill -= 1;
+        }
+        buckets[home].set_spill(spill);
+    }
+
+    /// Items in the segment, counted.
+    ///
+    /// # Safety
+    /// The segment is not freed.
+    pub(crate) unsafe fn count(self) -> usize {
+        // SAFETY: as the caller promises.
+        unsafe { self.buckets() }.iter().map(Bucket::len).sum()
+    }
+
+    /// Bytes of the segment's block.
+    pub(crate) fn memory(self) -> usize {
+        memory::block_size(layout_of(self.homes()).size())
+    }
+
+    /// Gives the block back. Items must have been moved or dropped.
+    ///
+    /// # Safety
+    /// Nobody uses the segment any more.
+    pub(crate) unsafe fn free(self) {
+        // SAFETY: the block was allocated with this layout.
+        unsafe { dealloc(self.block().cast(), layout_of(self.homes())) };
+    }
+
+    #[inline]
+    fn block(self) -> *mut Header {
+        std::ptr::with_exposed_provenance_mut((self.0 & ADDRESS) as usize)
+    }
+}

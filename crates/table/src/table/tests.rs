@@ -1,0 +1,198 @@
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::entry::{Entry, Value, tick_of};
+use crate::hash::Hasher;
+
+const HASHER: [u64; 2] = [1, 2];
+
+fn hash(key: &[u8]) -> u64 {
+    // Some keys share a slot, as keys with one hash tag do.
+    let slot =
+        if key.len().is_multiple_of(3) { 5 } else { u16::from(key.first().map_or(0, |b| b % 16)) };
+    Hasher::new(HASHER).hash(key, slot)
+}
+
+fn hash_of(entry: &Entry) -> u64 {
+    hash(entry.key())
+}
+
+fn put(table: &mut Table<Entry>, key: &[u8], value: &[u8], at: Option<u64>) {
+    if let Some(mut entry) = table.find_mut(hash(key), key) {
+        entry.set(Value::of(value), at);
+        return;
+    }
+    table.insert(hash(key), Entry::new(key, Value::of(value), at), hash_of);
+}
+
+fn key(number: u32) -> Vec<u8> {
+    format!("key:{number:012}").into_bytes()
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Put(u32, Vec<u8>, Option<u16>),
+    Remove(u32),
+    RemoveMany(u32, u32),
+    PutMany(u32, u32),
+    Drain(u16, usize),
+    Scan,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let number = 0..3000u32;
+    prop_oneof![
+        4 => (number.clone(), proptest::collection::vec(any::<u8>(), 0..80), any::<Option<u16>>())
+            .prop_map(|(k, v, e)| Step::Put(k, v, e)),
+        4 => number.clone().prop_map(Step::Remove),
+        1 => (number.clone(), 0..2500u32).prop_map(|(k, n)| Step::RemoveMany(k, n)),
+        1 => (number, 0..2500u32).prop_map(|(k, n)| Step::PutMany(k, n)),
+        1 => (any::<u16>(), 0..500usize).prop_map(|(t, n)| Step::Drain(t, n)),
+        1 => Just(Step::Scan),
+    ]
+}
+
+/// Times of expiry lie this far from one another, more than a tick.
+const GRAIN_MS: u64 = 1000;
+const BASE_MS: u64 = 1_800_000_000_000;
+
+fn time(at: u16) -> u64 {
+    BASE_MS + u64::from(at) * GRAIN_MS
+}
+
+type Model = HashMap<Vec<u8>, (Vec<u8>, Option<u64>)>;
+
+fn remove(table: &mut Table<Entry>, model: &mut Model, key: &[u8]) {
+    let found = table.find_mut(hash(key), key).map(|entry| entry.remove(hash(key), hash_of));
+    let expected = model.remove(key);
+    assert_eq!(found.map(|entry| (entry.value().to_vec(), entry.expires_at())), expected);
+}
+
+fn apply(table: &mut Table<Entry>, model: &mut Model, step: Step) {
+    match step {
+        Step::Put(number, value, at) => {
+            let at = at.map(time);
+            put(table, &key(number), &value, at);
+            model.insert(key(number), (value, at));
+        }
+        Step::Remove(number) => remove(table, model, &key(number)),
+        Step::RemoveMany(first, count) => {
+            for number in first..first + count {
+                remove(table, model, &key(number));
+            }
+        }
+        Step::PutMany(first, count) => {
+            for number in first..first + count {
+                put(table, &key(number), b"17", None);
+                model.insert(key(number), (b"17".to_vec(), None));
+            }
+        }
+        Step::Drain(at, limit) => {
+            let tick = tick_of(time(at));
+            let mut keys = Vec::new();
+            let taken = table.drain_due(tick, limit, |entry| keys.push(entry.key().to_vec()));
+            assert_eq!(taken, keys.len());
+            for key in keys {
+                let (_, due) = model.remove(&key).expect("drained what was there");
+                assert!(due.is_some_and(|due| tick_of(due) < tick));
+            }
+            if taken < limit {
+                let left = |due: &Option<u64>| due.is_some_and(|due| tick_of(due) < tick);
+                assert!(!model.values().any(|(_, due)| left(due)));
+            }
+        }
+        Step::Scan => {
+            let (mut seen, mut at) = (Vec::new(), Some(0));
+            while let Some(from) = at {
+                at = table.scan(from, |entry| seen.push(entry.key().to_vec()));
+            }
+            seen.sort();
+            let mut keys: Vec<_> = model.keys().cloned().collect();
+            keys.sort();
+            assert_eq!(seen, keys);
+        }
+    }
+    assert_eq!(table.len(), model.len());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn behaves_like_a_map(steps in proptest::collection::vec(step(), 1..60)) {
+        let (mut table, mut model) = (Table::new(), Model::new());
+        for step in steps {
+            apply(&mut table, &mut model, step);
+            table.check_invariants(hash_of);
+        }
+        for (key, (value, at)) in &model {
+            let entry = table.find(hash(key), key).expect("the model has it");
+            prop_assert_eq!((entry.value().to_vec(), entry.expires_at()), (value.clone(), *at));
+        }
+    }
+}
+
+#[test]
+fn a_scan_sees_all_that_stays_while_the_table_changes() {
+    let mut table = Table::new();
+    for number in 0..20_000 {
+        put(&mut table, &key(number), b"x", None);
+    }
+    let (mut seen, mut at, mut turn) = (std::collections::HashSet::new(), Some(0), 20_000);
+    while let Some(from) = at {
+        at = table.scan(from, |entry| {
+            seen.insert(entry.key().to_vec());
+        });
+        // First it grows to twice its size, then only a tenth of the first keys stays.
+        if turn < 40_000 {
+            (turn..turn + 50).for_each(|number| put(&mut table, &key(number), b"y", None));
+        } else {
+            for number in (turn - 40_000..turn - 39_950).filter(|n| n % 10 != 0 && *n < 20_000) {
+                let key = key(number);
+                if let Some(entry) = table.find_mut(hash(&key), &key) {
+                    entry.remove(hash(&key), hash_of);
+                }
+            }
+        }
+        turn += 50;
+    }
+    assert!((0..20_000).step_by(10).all(|number| seen.contains(&key(number))));
+}
+
+#[test]
+fn memory_per_key_is_level_and_comes_back() {
+    let mut table = Table::new();
+    let (mut low, mut high) = (f64::MAX, 0f64);
+    for number in 0..400_000 {
+        put(&mut table, &key(number), b"x", None);
+        if number > 10_000 && number % 1000 == 0 {
+            let per_key = table.memory() as f64 / f64::from(number);
+            (low, high) = (low.min(per_key), high.max(per_key));
+        }
+    }
+    assert!(high < 13.2 && low > 9.0, "bytes of table per key: {low:.2} to {high:.2}");
+    for number in 0..399_000 {
+        let key = key(number);
+        let entry = table.find_mut(hash(&key), &key).expect("was put");
+        entry.remove(hash(&key), hash_of);
+    }
+    table.check_invariants(hash_of);
+    assert!(table.memory() < 1000 * 40, "{} bytes for 1,000 keys", table.memory());
+}
+
+#[test]
+fn a_random_item_is_found_in_any_table() {
+    let mut table = Table::new();
+    assert!(table.random(7).is_none());
+    for number in 0..5000 {
+        put(&mut table, &key(number), b"x", None);
+    }
+    let mut seen = std::collections::HashSet::new();
+    for turn in 0..20_000u64 {
+        let random = turn.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        seen.insert(table.random(random).expect("not empty").key().to_vec());
+    }
+    assert!(seen.len() > 4000, "{} of 5000 seen", seen.len());
+}
