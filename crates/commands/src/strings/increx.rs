@@ -265,6 +265,9 @@ impl<N: Number> Step<N> {
 mod tests {
     use super::*;
 
+    /// The old value, the options, and the new value with the increment applied.
+    type Case = (&'static str, &'static str, Option<(&'static str, &'static str)>);
+
     fn parsed(text: &str) -> Result<Request<'_>, Failure> {
         Request::parse(text.split_ascii_whitespace().map(str::as_bytes))
     }
@@ -281,7 +284,7 @@ mod tests {
 
     #[test]
     fn integers() {
-        let cases: &[(&str, &str, Option<(&str, &str)>)] = &[
+        let cases: &[Case] = &[
             ("5", "", Some(("6", "1"))),
             ("10", "BYINT 5 UBOUND 15", Some(("15", "5"))),
             ("50", "BYINT 5 UBOUND 30", None),
@@ -303,7 +306,7 @@ mod tests {
 
     #[test]
     fn floats() {
-        let cases: &[(&str, &str, Option<(&str, &str)>)] = &[
+        let cases: &[Case] = &[
             ("10", "BYFLOAT 2.5 LBOUND 5.0 UBOUND 15.0", Some(("12.5", "2.5"))),
             ("10", "BYFLOAT 5.5 UBOUND 12.5", None),
             ("10", "BYFLOAT 5.5 UBOUND 12.5 SATURATE", Some(("12.5", "2.5"))),
