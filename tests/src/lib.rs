@@ -1,1 +1,24 @@
-//! Tests of the real binary through real clients.
+//! Tests of the real binary through real connections: what all of them need.
+//!
+//! ```text
+//! suite/           the tests, one binary
+//!   └─ transcript  commands and expected replies in files, run against us and against Redis
+//!        └─ notation   how a reply is written in such a file
+//!   └─ server      a process under test, ours or Redis's, from its start to its inspected end
+//!   └─ client      one connection: bytes out, replies in
+//!        └─ resp       a reply as a value
+//! ```
+//!
+//! Nothing here knows the code of the server: what a client cannot see is not tested here. Nothing
+//! waits for a fixed time in the hope that something has happened by then: tests wait for conditions,
+//! with limits so generous that only a broken server reaches them.
+
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+pub mod client;
+pub mod notation;
+pub mod resp;
+pub mod server;
+pub mod transcript;
+pub mod wait;

@@ -2,16 +2,18 @@
 //!
 //! A connection is served by one thread, but any thread may look at it. What the others see is a
 //! [`Client`], whose changing parts are atomics that only its own thread writes, once per batch of
-//! commands. Killing aborts the connection's task.
+//! commands. Killing is a message to that thread.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{
     AtomicBool, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed,
 };
-use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
-use tokio::task::AbortHandle;
+
+use crate::inbox::{Inbox, Message, Token};
+use crate::net::Accepted;
 
 /// What others may see of a connection.
 pub struct Client {
@@ -36,7 +38,8 @@ pub struct Client {
     commands: AtomicU64,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
-    abort: OnceLock<AbortHandle>,
+    /// Where its thread is told about it, and its name there.
+    home: (Arc<Inbox>, Token),
 }
 
 /// Names that a client gave itself.
@@ -82,17 +85,10 @@ impl Client {
         self.bytes_out.store(self.bytes_out.load(Relaxed).wrapping_add(bytes as u64), Relaxed);
     }
 
-    /// Gives the means to end the connection.
-    pub(crate) fn set_abort(&self, handle: AbortHandle) {
-        // Set once, right after the task was made.
-        let _ = self.abort.set(handle);
-    }
-
     /// Ends the connection, soon.
     pub fn kill(&self) {
-        if let Some(handle) = self.abort.get() {
-            handle.abort();
-        }
+        let (inbox, token) = &self.home;
+        inbox.send(Message::Kill(*token));
     }
 
     /// The line of CLIENT LIST, without its end. `names` are the commands' by their row's index.
@@ -140,12 +136,6 @@ struct Served {
     bytes_out: AtomicU64,
 }
 
-/// The place of a connection, taken before it is known which client it is.
-pub struct Place {
-    /// The thread that will serve it.
-    pub thread: usize,
-}
-
 impl Clients {
     /// A register for that many threads.
     pub fn new(threads: usize) -> Self {
@@ -158,12 +148,12 @@ impl Clients {
     }
 
     /// Chooses the thread with the fewest connections and counts one more for it.
-    pub fn place(&self) -> Place {
+    pub fn place(&self) -> usize {
         self.accepted.fetch_add(1, Relaxed);
         let counts = self.threads.iter().map(|served| served.count.load(Relaxed));
         let thread = counts.enumerate().min_by_key(|(_, count)| *count).map_or(0, |(i, _)| i);
         self.threads[thread].count.fetch_add(1, Relaxed);
-        Place { thread }
+        thread
     }
 
     /// Notes a connection that was not accepted because there are too many.
@@ -171,20 +161,19 @@ impl Clients {
         self.refused.fetch_add(1, Relaxed);
     }
 
-    /// Registers a connection at its place.
+    /// Registers a connection with the thread that counts it. `home` is where it is told things.
     pub fn register(
         &self,
         thread: usize,
-        addr: String,
-        local_addr: String,
-        fd: i32,
+        accepted: &Accepted,
+        home: (Arc<Inbox>, Token),
         now_ms: u64,
     ) -> Arc<Client> {
         let client = Arc::new(Client {
             id: self.next_id.fetch_add(1, Relaxed),
-            addr,
-            local_addr,
-            fd,
+            addr: accepted.remote.clone(),
+            local_addr: accepted.local.clone(),
+            fd: accepted.number(),
             thread,
             since_ms: now_ms,
             names: Mutex::default(),
@@ -195,7 +184,7 @@ impl Clients {
             commands: AtomicU64::new(0),
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
-            abort: OnceLock::new(),
+            home,
         });
         self.threads[thread].clients.lock().insert(client.id, client.clone());
         client

@@ -1,267 +1,121 @@
-//! One connection, from its first byte to its last, as a task of the thread that serves it.
+//! One connection, as the thread that serves it knows it.
 //!
-//! ```text
-//!          ┌───────────────────────── bytes wanted ────────────────────────┐
-//! socket ──> thread's read buffer ──> pipeline ──> thread's output ──> socket
-//!                  └ what is left of a command: backlog      └ what is not taken: unsent
-//! ```
-//!
-//! Buffers are the thread's. A connection owns bytes only while a command has arrived in part, or
-//! while the other side does not take its replies; then it reads no further.
+//! Buffers are the thread's. A connection owns bytes only while a command has arrived in part
+//! (`backlog`), or while the other side does not take its replies (`unsent`); then it is not read
+//! from. An idle one owns none.
 
-use std::cell::RefCell;
-use std::io;
-use std::rc::Rc;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::future::Future;
+use std::pin::Pin;
 
 use keyspace::shards::HeldSet;
-use protocol::reply::Reply;
-use tokio::sync::Semaphore;
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
 
-use crate::net::Stream;
-use crate::pipeline::{Batch, Job, Pipeline, Progress, Step};
-use crate::server::Server;
+use crate::net;
+use crate::pipeline::Progress;
 use crate::session::Session;
 
-/// Bytes read at a time.
-const READ_BUFFER: usize = 64 * 1024;
-/// Reads before other connections get their turn.
-const READS_PER_TURN: usize = 4;
-/// A larger buffer of the thread is given back after use.
-const BUFFER_KEEP_MAX: usize = 1024 * 1024;
-
-/// What a thread lends to the connection that it is serving.
-pub struct Lent {
-    input: Box<[u8]>,
-    output: Vec<u8>,
-    batch: Batch,
-}
-
-impl Lent {
-    /// Buffers for one thread.
-    pub fn new() -> Self {
-        Self { input: vec![0; READ_BUFFER].into(), output: Vec::new(), batch: Batch::default() }
-    }
-}
-
-/// A thread that serves connections, as they see it.
-pub struct IoThread {
-    /// The server.
-    pub server: &'static Server,
-    /// Buffers.
-    pub lent: RefCell<Lent>,
-    /// Bounds the jobs that may wait for shards, so that the pool always has a thread for one that
-    /// holds some: waiting and holding never block one another.
-    pub walkers: Semaphore,
-}
-
-struct Connection {
-    thread: Rc<IoThread>,
-    stream: Stream,
-    session: Session,
-    progress: Progress,
+/// A connection.
+pub struct Connection {
+    /// Its socket.
+    pub socket: OwnedFd,
+    /// What its commands use.
+    pub session: Session,
+    /// Its parsing.
+    pub progress: Progress,
     /// Bytes that were read and not used up.
-    backlog: Vec<u8>,
+    pub backlog: Vec<u8>,
     /// Whether the backlog may hold whole commands.
-    runnable: bool,
+    pub runnable: bool,
+    /// Whether the socket may have bytes for us. Epoll tells of a change only once.
+    pub readable: bool,
+    /// Whether the other side has said that it is done, so that reading must go on to the end.
+    pub hung_up: bool,
+    /// Whether it is in the thread's list of connections to look at.
+    pub queued: bool,
+    /// Why it is not run, if it is not.
+    pub state: State,
+    /// The shards that its next command waited for.
+    pub granted: Option<HeldSet>,
+    /// Which use of its place this is.
+    pub generation: u32,
     unsent: Vec<u8>,
     sent: usize,
-    granted: Option<HeldSet>,
-    closing: bool,
 }
 
-/// Why a connection's turn ended.
-enum Turn {
-    /// It is over.
-    Closed,
-    /// Others are to have a turn.
-    Yield,
-    /// Shards are to be waited for.
-    Borrow(Vec<u16>),
-    /// The worker pool is to make the next reply.
-    Detach(Job),
-    /// An OK is due after a time.
-    Sleep(Duration),
-}
-
-/// Takes a connection off the register when its task ends, however it does.
-struct Registration {
-    server: &'static Server,
-    client: std::sync::Arc<crate::clients::Client>,
-}
-
-impl Drop for Registration {
-    fn drop(&mut self) {
-        self.server.clients.unregister(&self.client);
-    }
-}
-
-/// Serves a connection until it ends.
-pub async fn serve(thread: Rc<IoThread>, stream: Stream, session: Session) {
-    let _registration = Registration { server: thread.server, client: session.client.clone() };
-    let mut connection = Connection {
-        thread,
-        stream,
-        session,
-        progress: Progress::default(),
-        backlog: Vec::new(),
-        runnable: false,
-        unsent: Vec::new(),
-        sent: 0,
-        granted: None,
-        closing: false,
-    };
-    loop {
-        match std::future::poll_fn(|context| connection.poll_turn(context)).await {
-            Turn::Closed => return,
-            Turn::Yield => tokio::task::yield_now().await,
-            // Rare and large futures are boxed, to keep those of idle connections small.
-            Turn::Borrow(shards) => {
-                let keyspace = connection.thread.server.keyspace;
-                connection.granted = Some(Box::pin(keyspace.borrow_set(&shards)).await);
-            }
-            Turn::Detach(job) => Box::pin(connection.detach(job)).await,
-            Turn::Sleep(time) => {
-                Box::pin(tokio::time::sleep(time)).await;
-                let resp3 = connection.session.resp3;
-                Reply::new(&mut connection.unsent, resp3).ok();
-            }
-        }
-    }
+/// What a connection is doing.
+pub enum State {
+    /// Its commands are run as they come.
+    Open,
+    /// It waits for shards.
+    Waiting(Pin<Box<dyn Future<Output = HeldSet> + Send>>),
+    /// The worker pool makes its next reply, or a time must pass.
+    Away,
+    /// It ends when its replies are sent.
+    Closing,
 }
 
 impl Connection {
-    fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<Turn> {
-        for _ in 0..READS_PER_TURN {
-            if ready!(self.poll_send(context)).is_err() || self.closing {
-                return Poll::Ready(Turn::Closed);
-            }
-            let step = if self.runnable {
-                self.run_backlog()
-            } else {
-                match ready!(self.poll_read(context)) {
-                    Ok(Some(step)) => step,
-                    Ok(None) | Err(_) => return Poll::Ready(Turn::Closed),
-                }
-            };
-            self.runnable = !matches!(step, Step::Read);
-            // Replies go out before anything is waited for; what the socket does not take stays.
-            if let Poll::Ready(Err(_)) = self.poll_send_output(context) {
-                return Poll::Ready(Turn::Closed);
-            }
-            match step {
-                Step::Read | Step::Flush => {}
-                Step::Close => self.closing = true,
-                Step::Borrow(shards) => return Poll::Ready(Turn::Borrow(shards)),
-                Step::Detach(job) => return Poll::Ready(Turn::Detach(job)),
-                Step::Sleep(time) => return Poll::Ready(Turn::Sleep(time)),
-            }
-        }
-        Poll::Ready(Turn::Yield)
-    }
-
-    /// Reads once and runs what has come. `None` at the end.
-    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Option<Step>>> {
-        let thread = self.thread.clone();
-        let lent = &mut *thread.lent.borrow_mut();
-        let count = ready!(self.stream.poll_read(context, &mut lent.input))?;
-        if count == 0 {
-            return Poll::Ready(Ok(None));
-        }
-        self.session.client.note_read(count);
-        let Lent { input, output, batch } = lent;
-        let fresh = &input[..count];
-        let step = if self.backlog.is_empty() {
-            let (used, step) = self.pipeline(batch, output).run(fresh);
-            self.backlog.extend_from_slice(&fresh[used.min(count)..]);
-            step
-        } else {
-            self.backlog.extend_from_slice(fresh);
-            self.run_backlog_with(batch, output)
-        };
-        Poll::Ready(Ok(Some(step)))
-    }
-
-    fn run_backlog(&mut self) -> Step {
-        let thread = self.thread.clone();
-        let Lent { output, batch, .. } = &mut *thread.lent.borrow_mut();
-        self.run_backlog_with(batch, output)
-    }
-
-    fn run_backlog_with(&mut self, batch: &mut Batch, output: &mut Vec<u8>) -> Step {
-        let mut backlog = std::mem::take(&mut self.backlog);
-        let (used, step) = self.pipeline(batch, output).run(&backlog);
-        if used < backlog.len() {
-            backlog.drain(..used);
-            self.backlog = backlog;
-        }
-        step
-    }
-
-    fn pipeline<'a>(&'a mut self, batch: &'a mut Batch, output: &'a mut Vec<u8>) -> Pipeline<'a> {
-        Pipeline {
-            server: self.thread.server,
-            batch,
-            session: &mut self.session,
-            progress: &mut self.progress,
-            output,
-            granted: self.granted.take(),
+    /// A connection of which nothing has been read yet.
+    pub fn new(socket: OwnedFd, session: Session, generation: u32) -> Self {
+        Self {
+            socket,
+            session,
+            progress: Progress::default(),
+            backlog: Vec::new(),
+            runnable: false,
+            readable: false,
+            hung_up: false,
+            queued: false,
+            state: State::Open,
+            granted: None,
+            generation,
+            unsent: Vec::new(),
+            sent: 0,
         }
     }
 
-    /// Sends the thread's output, and keeps for later what the socket does not take now.
-    fn poll_send_output(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let thread = self.thread.clone();
-        let output = &mut thread.lent.borrow_mut().output;
-        let mut sent = 0;
-        let mut result = Poll::Ready(Ok(()));
-        while sent < output.len() {
-            match self.stream.poll_write(context, &output[sent..]) {
-                Poll::Ready(Ok(count)) => sent += count,
-                Poll::Ready(Err(error)) => {
-                    result = Poll::Ready(Err(error));
-                    break;
-                }
-                Poll::Pending => {
-                    self.unsent = output[sent..].to_vec();
-                    result = Poll::Pending;
-                    break;
-                }
-            }
+    /// Whether its commands may be run now.
+    #[inline]
+    pub fn is_ready(&self) -> bool {
+        matches!(self.state, State::Open)
+            && self.unsent.is_empty()
+            && (self.runnable || self.readable)
+    }
+
+    /// Whether it has nothing more to do in this world.
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, State::Closing) && self.unsent.is_empty()
+    }
+
+    /// Sends replies; what the socket does not take now is kept.
+    #[inline]
+    pub fn send(&mut self, bytes: &[u8]) -> Result<(), Errno> {
+        if bytes.is_empty() {
+            return Ok(());
         }
+        let sent = if self.unsent.is_empty() { net::write(&self.socket, bytes)? } else { 0 };
         self.session.client.note_written(sent);
-        output.clear();
-        if output.capacity() > BUFFER_KEEP_MAX {
-            *output = Vec::new();
+        if sent < bytes.len() {
+            self.unsent.extend_from_slice(&bytes[sent..]);
         }
-        result
+        Ok(())
     }
 
-    /// Sends what was left over from before.
-    fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Sends what was kept, as far as the socket takes it.
+    pub fn send_kept(&mut self) -> Result<(), Errno> {
         while self.sent < self.unsent.len() {
-            let count = ready!(self.stream.poll_write(context, &self.unsent[self.sent..]))?;
-            self.session.client.note_written(count);
-            self.sent += count;
+            let sent = net::write(&self.socket, &self.unsent[self.sent..])?;
+            if sent == 0 {
+                return Ok(());
+            }
+            self.session.client.note_written(sent);
+            self.sent += sent;
         }
         if self.sent > 0 {
             self.unsent = Vec::new();
             self.sent = 0;
         }
-        Poll::Ready(Ok(()))
-    }
-
-    /// Has the worker pool do a job, and takes its reply.
-    async fn detach(&mut self, job: Job) {
-        let server = self.thread.server;
-        let waits = !job.holds_shards();
-        let permit = if waits { self.thread.walkers.acquire().await.ok() } else { None };
-        let reply = tokio::task::spawn_blocking(move || job.run(server)).await;
-        drop(permit);
-        // A job that panics ends the process, so there is always a reply.
-        if let Ok(mut reply) = reply {
-            self.unsent.append(&mut reply);
-        }
+        Ok(())
     }
 }

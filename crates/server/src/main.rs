@@ -3,12 +3,15 @@
 //! ```text
 //! main ── config     flags, one table
 //!      ── server     what all threads share
-//!      ── threads    one runtime per thread: accepting, sweeping
-//!           └─ connection   one task per connection
-//!                └─ pipeline   bytes to replies: parse ahead, prefetch, borrow, run
-//!                     ├─ registry   the command table
-//!                     ├─ commands   (crate) commands on data
-//!                     └─ families   commands about connections and the server
+//!      ── threads    starts the threads that serve connections
+//!           └─ reactor       one loop per thread: wait, read, run, send
+//!                ├─ connection   one client
+//!                ├─ pipeline     bytes to replies: parse ahead, prefetch, borrow, run
+//!                │    ├─ registry   the command table
+//!                │    ├─ commands   (crate) commands on data
+//!                │    └─ families   commands about connections and the server
+//!                ├─ pool         threads for what takes long
+//!                └─ inbox        messages between threads
 //! ```
 
 #![forbid(unsafe_code)]
@@ -17,10 +20,13 @@ mod clients;
 mod config;
 mod connection;
 mod families;
+mod inbox;
 mod logging;
 mod net;
 mod panic;
 mod pipeline;
+mod pool;
+mod reactor;
 mod registry;
 mod server;
 mod session;
@@ -94,15 +100,8 @@ fn serve(config: Config) -> Result<(), Box<dyn std::error::Error>> {
 
 /// Waits until the process is asked to end.
 fn wait_for_signal() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        Ok(())
-    })
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT])?;
+    signals.forever().next();
+    Ok(())
 }

@@ -1,57 +1,45 @@
-//! Sockets: the only place that knows which kinds there are, and how they are driven.
+//! Sockets: listening, accepting, and the two calls that move bytes.
+//!
+//! A connected socket is a descriptor, of whichever kind; only who listens and accepts knows more.
 
+use std::fs::Permissions;
 use std::io;
-use std::net::SocketAddr;
-use std::os::fd::AsRawFd;
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, SocketFlags, accept_with, recv, send};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-
-/// A connected socket.
-pub enum Stream {
-    /// Over TCP.
-    Tcp(TcpStream),
-    /// Over a unix socket.
-    Unix(UnixStream),
-}
-
-/// A socket on its way to the thread that will serve it.
-pub enum Accepted {
-    /// Over TCP.
-    Tcp(std::net::TcpStream),
-    /// Over a unix socket.
-    Unix(std::os::unix::net::UnixStream),
-}
 
 /// A socket that accepts connections.
-pub enum Listener {
-    /// Over TCP.
-    Tcp(TcpListener),
-    /// Over a unix socket.
-    Unix(UnixListener),
+pub struct Listener {
+    socket: OwnedFd,
+    /// The path of a unix socket.
+    path: Option<String>,
 }
 
-/// The two ends of a connection, as CLIENT LIST shows them.
-pub struct Ends {
-    /// The other side.
+/// A connected socket on its way to the thread that will serve it.
+pub struct Accepted {
+    /// The socket.
+    pub socket: OwnedFd,
+    /// The other side, as CLIENT LIST shows it.
     pub remote: String,
     /// Our side.
     pub local: String,
-    /// The socket's number.
-    pub fd: i32,
     /// Whether the other side is on this machine.
     pub is_local: bool,
 }
 
 impl Listener {
     /// Listens on a TCP address.
-    pub fn tcp(address: SocketAddr, backlog: usize) -> io::Result<Self> {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    pub fn tcp(ip: IpAddr, port: u16, backlog: usize) -> io::Result<Self> {
+        let address = SocketAddr::new(ip, port);
+        let domain = Domain::for_address(address);
+        let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
@@ -59,105 +47,95 @@ impl Listener {
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
-        Ok(Self::Tcp(TcpListener::from_std(socket.into())?))
+        Ok(Self { socket: socket.into(), path: None })
     }
 
-    /// Listens on a unix socket, in place of a file that a server before may have left.
-    pub fn unix(path: &Path) -> io::Result<Self> {
+    /// Listens on a unix socket, in place of a file that a server before may have left. A `mode` of
+    /// zero leaves its permissions as they are.
+    pub fn unix(path: &str, mode: u32) -> io::Result<Self> {
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        Ok(Self::Unix(UnixListener::bind(path)?))
+        let listener = UnixListener::bind(path)?;
+        listener.set_nonblocking(true)?;
+        if mode != 0 {
+            std::fs::set_permissions(Path::new(path), Permissions::from_mode(mode))?;
+        }
+        Ok(Self { socket: listener.into(), path: Some(path.to_owned()) })
     }
 
     /// The TCP port, if it has one.
     pub fn port(&self) -> Option<u16> {
-        match self {
-            Self::Tcp(listener) => listener.local_addr().ok().map(|address| address.port()),
-            Self::Unix(_) => None,
-        }
+        let listener = TcpListener::from(self.socket.try_clone().ok()?);
+        listener.local_addr().ok().map(|address| address.port())
     }
 
-    /// Waits for the next connection.
-    pub async fn accept(&self) -> io::Result<Accepted> {
-        match self {
-            Self::Tcp(listener) => listener.accept().await?.0.into_std().map(Accepted::Tcp),
-            Self::Unix(listener) => listener.accept().await?.0.into_std().map(Accepted::Unix),
+    /// The next connection, if there is one.
+    pub fn accept(&self, keepalive_s: u64) -> io::Result<Option<Accepted>> {
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let socket = match accept_with(&self.socket, flags) {
+            Ok(socket) => socket,
+            Err(Errno::AGAIN | Errno::CONNABORTED | Errno::INTR) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(path) = &self.path {
+            let end = format!("{path}:0");
+            return Ok(Some(Accepted { socket, remote: end.clone(), local: end, is_local: true }));
         }
+        let stream = TcpStream::from(socket);
+        // A connection that is gone already has no addresses; reading from it will tell.
+        let text = |address: &io::Result<SocketAddr>| {
+            address.as_ref().map_or_else(|_| "?:0".to_owned(), SocketAddr::to_string)
+        };
+        let peer = stream.peer_addr();
+        let is_local = peer.as_ref().is_ok_and(|peer| peer.ip().to_canonical().is_loopback());
+        let (remote, local) = (text(&peer), text(&stream.local_addr()));
+        tune(&stream, keepalive_s)?;
+        Ok(Some(Accepted { socket: stream.into(), remote, local, is_local }))
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 
 impl Accepted {
-    /// Who talks to whom. `path` is the unix socket's.
-    pub fn ends(&self, path: &str) -> Ends {
-        match self {
-            Self::Tcp(stream) => {
-                let text = |address: io::Result<SocketAddr>| {
-                    address.map_or_else(|_| "?:0".to_owned(), |address| address.to_string())
-                };
-                let peer = stream.peer_addr();
-                let is_local =
-                    peer.as_ref().is_ok_and(|peer| peer.ip().to_canonical().is_loopback());
-                Ends {
-                    remote: text(peer),
-                    local: text(stream.local_addr()),
-                    fd: stream.as_raw_fd(),
-                    is_local,
-                }
-            }
-            Self::Unix(stream) => {
-                let path = format!("{path}:0");
-                let fd = stream.as_raw_fd();
-                Ends { remote: path.clone(), local: path, fd, is_local: true }
-            }
-        }
-    }
-
-    /// Hands the socket to the thread that calls.
-    pub fn into_stream(self, keepalive_s: u64) -> io::Result<Stream> {
-        match self {
-            Self::Tcp(stream) => {
-                stream.set_nodelay(true)?;
-                if keepalive_s > 0 {
-                    let time = Duration::from_secs(keepalive_s);
-                    let interval = (time / 3).max(Duration::from_secs(1));
-                    let keepalive = TcpKeepalive::new().with_time(time).with_interval(interval);
-                    SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
-                }
-                Ok(Stream::Tcp(TcpStream::from_std(stream)?))
-            }
-            Self::Unix(stream) => Ok(Stream::Unix(UnixStream::from_std(stream)?)),
-        }
+    /// The socket's number, as CLIENT LIST shows it.
+    pub fn number(&self) -> i32 {
+        self.socket.as_raw_fd()
     }
 }
 
-impl Stream {
-    /// Reads into `buffer`; zero bytes mean that the other side is done.
-    #[inline]
-    pub fn poll_read(
-        &mut self,
-        context: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        let mut buffer = ReadBuf::new(buffer);
-        ready!(match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(context, &mut buffer),
-            Self::Unix(stream) => Pin::new(stream).poll_read(context, &mut buffer),
-        })?;
-        Poll::Ready(Ok(buffer.filled().len()))
+fn tune(stream: &TcpStream, keepalive_s: u64) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    if keepalive_s > 0 {
+        let time = Duration::from_secs(keepalive_s);
+        let interval = (time / 3).max(Duration::from_secs(1));
+        let keepalive = TcpKeepalive::new().with_time(time).with_interval(interval);
+        SockRef::from(stream).set_tcp_keepalive(&keepalive)?;
     }
+    Ok(())
+}
 
-    /// Writes what the socket takes.
-    #[inline]
-    pub fn poll_write(
-        &mut self,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
-            Self::Unix(stream) => Pin::new(stream).poll_write(context, bytes),
-        }
+/// Reads what is there: `None` when nothing is, zero bytes when the other side is done.
+#[inline]
+pub fn read(socket: &OwnedFd, buffer: &mut [u8]) -> Result<Option<usize>, Errno> {
+    match recv(socket, buffer, RecvFlags::empty()) {
+        Ok((count, _)) => Ok(Some(count)),
+        Err(Errno::AGAIN | Errno::INTR) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes what the socket takes, which may be nothing.
+#[inline]
+pub fn write(socket: &OwnedFd, bytes: &[u8]) -> Result<usize, Errno> {
+    match send(socket, bytes, SendFlags::NOSIGNAL) {
+        Ok(count) => Ok(count),
+        Err(Errno::AGAIN | Errno::INTR) => Ok(0),
+        Err(error) => Err(error),
     }
 }

@@ -1,33 +1,45 @@
 //! From bytes in a read buffer to replies in an output buffer: the way of a command.
 //!
-//! Commands are run in batches. Up to [`AHEAD`] commands that lie in the buffer are parsed and their
-//! keys hashed, which starts to load the heads of their shards; a second pass starts to load the
-//! buckets, a third the entries; then the commands run, each finding in the cache what it needs.
+//! Commands are run in batches, which may come from one connection or from many that were readable
+//! together. Those of a batch are parsed first and their keys hashed, which starts to load the heads
+//! of their shards; a second pass starts to load the buckets, a third the entries; then the commands
+//! run, each finding in the cache what it needs.
+//!
+//! ```text
+//! sources   | connection 7: bytes | connection 9: bytes | connection 4: bytes …
+//! batch     | GET SET GET         | INCR                | GET GET (and more in the next batch)
+//! output    | replies …           sent when a source is used up, in one write
+//! ```
 //!
 //! A shard that a command has borrowed stays in hand for the next command if that one wants the same,
 //! and goes back at the end of the batch at the latest. Nothing here waits: where a command must, or
-//! takes long, the run ends with a [`Step`] that says so, and the connection calls again.
+//! takes long, its connection's run ends with a [`Step`] that says so.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use commands::spec::Flags;
 use commands::{Args, Context, Failure, Handler, KeyAt, Shards};
 use keyspace::Key;
 use keyspace::shards::{HeldSet, HeldShard, all_shards};
+use keyspace::slot::SLOTS_PER_SHARD;
 use protocol::error::ProtocolError;
 use protocol::reply::Reply;
 use protocol::request::{Arg, Limits, Parsed, Parser};
 use smallvec::SmallVec;
-use std::time::Duration;
 use table::peek::Probe;
 
+use crate::connection::Connection;
 use crate::panic;
 use crate::registry::{Registered, Run};
 use crate::server::{Server, now_ms};
 use crate::session::{Call, Flow, Session, Work};
 
-/// Commands parsed before the first of them runs.
-const AHEAD: usize = 32;
+/// Commands in a batch.
+const BATCH_MAX: usize = 64;
+/// A batch with so many keys takes no more commands: what is prefetched must stay in the first-level
+/// cache until it is used, and a key brings three lines of it.
+const BATCH_KEYS: usize = 64;
 /// Keys that are prefetched for one batch.
 const PREFETCH_MAX: usize = 256;
 /// A command with more keys runs in the worker pool.
@@ -113,7 +125,7 @@ impl Job {
     }
 }
 
-/// The memory that a thread parses into, used again for each batch.
+/// Parsed commands, in memory that a thread uses again for each batch.
 #[derive(Default)]
 pub struct Batch {
     args: Vec<Arg>,
@@ -126,7 +138,7 @@ pub struct Batch {
 /// A parsed command.
 struct Pending {
     command: Option<&'static Registered>,
-    /// Its bytes in the input.
+    /// Its bytes in its source's input.
     bytes: Range<usize>,
     args: Range<usize>,
     keys: Range<usize>,
@@ -134,159 +146,158 @@ struct Pending {
     inline: bool,
 }
 
-/// What a run works on.
-pub struct Pipeline<'a> {
-    /// The server.
-    pub server: &'static Server,
-    /// The thread's parsing memory.
-    pub batch: &'a mut Batch,
-    /// The connection.
-    pub session: &'a mut Session,
-    /// Its parsing from the last run.
-    pub progress: &'a mut Progress,
-    /// Where replies go.
-    pub output: &'a mut Vec<u8>,
-    /// The shards that the first command waited for.
-    pub granted: Option<HeldSet>,
+/// Where parsing a source ended.
+pub enum End {
+    /// The batch is full; there may be more commands.
+    More,
+    /// No whole command is left.
+    UsedUp,
+    /// What follows is no command.
+    Error(ProtocolError),
 }
 
 /// Shards from one command of a batch to the next.
-struct Hand {
+#[derive(Default)]
+pub struct Hand {
     one: Option<(u16, HeldShard)>,
     granted: Option<HeldSet>,
 }
 
-impl Pipeline<'_> {
-    /// Runs the commands in `input`, whose first byte begins a command. Returns how many bytes were
-    /// used up, and why it ended.
-    pub fn run(mut self, input: &[u8]) -> (usize, Step) {
-        let mut position = 0;
-        loop {
-            let (end, error) = self.parse(input, position);
-            if self.batch.calls.is_empty() {
-                return match error {
-                    Some(error) => {
-                        Reply::new(self.output, self.session.resp3).protocol_error(error);
-                        (input.len(), Step::Close)
-                    }
-                    None => (end, Step::Read),
-                };
-            }
-            self.prefetch();
-            if let Err((end, step)) = self.execute(input) {
-                *self.progress = Progress::default();
-                return (end, step);
-            }
-            position = end;
-        }
+/// The calls of one connection in a batch, about to run.
+pub struct Turn<'a> {
+    /// The server.
+    pub server: &'static Server,
+    /// The batch.
+    pub batch: &'a Batch,
+    /// The connection.
+    pub session: &'a mut Session,
+    /// The bytes that the calls were parsed from.
+    pub input: &'a [u8],
+    /// Where replies go.
+    pub output: &'a mut Vec<u8>,
+    /// The time of these commands.
+    pub now_ms: u64,
+}
+
+impl Batch {
+    /// Forgets the commands.
+    pub fn clear(&mut self) {
+        self.calls.clear();
+        self.keys.clear();
+        self.inline.clear();
+        self.args.clear();
     }
 
-    /// Parses commands from `position` on. Returns where the last whole one ends. After an error
-    /// the commands before it are run first, and the error is found again.
-    fn parse(&mut self, input: &[u8], mut position: usize) -> (usize, Option<ProtocolError>) {
-        let batch = &mut *self.batch;
-        batch.calls.clear();
-        batch.keys.clear();
-        batch.inline.clear();
-        batch.args.clear();
-        std::mem::swap(&mut batch.args, &mut self.progress.partial);
+    /// Commands in the batch.
+    pub fn len(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Whether no more commands go in.
+    pub fn is_full(&self) -> bool {
+        self.calls.len() >= BATCH_MAX || self.keys.len() >= BATCH_KEYS
+    }
+
+    /// Adds commands of one connection from `position` in `input` on, and moves it behind them.
+    pub fn parse(
+        &mut self,
+        server: &'static Server,
+        connection: &mut Connection,
+        input: &[u8],
+        position: &mut usize,
+    ) -> End {
+        let Connection { progress, session, .. } = connection;
+        let mut first = self.args.len();
+        self.args.append(&mut progress.partial);
         // Before login each command may change what the next may be.
-        let (limits, ahead) = if self.session.authenticated {
-            (Limits::LOGGED_IN, AHEAD)
+        let (limits, end) = if session.authenticated {
+            (Limits::LOGGED_IN, BATCH_MAX)
         } else {
-            (Limits::BEFORE_LOGIN, 1)
+            (Limits::BEFORE_LOGIN, self.calls.len() + 1)
         };
-        let mut first = 0;
-        while batch.calls.len() < ahead {
-            let rest = &input[position..];
-            match self.progress.parser.parse(rest, &limits, &mut batch.args) {
+        while self.calls.len() < end && !self.is_full() {
+            let rest = &input[*position..];
+            match progress.parser.parse(rest, &limits, &mut self.args) {
                 Ok(Parsed::Command { consumed }) => {
-                    if batch.args.len() > first {
-                        let bytes = position..position + consumed;
-                        batch.add(self.server, input, bytes, first, false);
-                        first = batch.args.len();
+                    let bytes = *position..*position + consumed;
+                    *position = bytes.end;
+                    if self.args.len() > first {
+                        self.add(server, input, bytes, first, false);
+                        first = self.args.len();
                     }
-                    position += consumed;
                 }
                 Ok(Parsed::Inline { consumed, args }) => {
+                    let bytes = *position..*position + consumed;
+                    *position = bytes.end;
                     if !args.is_empty() {
-                        let bytes = position..position + consumed;
-                        batch.add_inline(self.server, input, bytes, &args);
-                        first = batch.args.len();
+                        self.add_inline(server, input, bytes, &args);
+                        first = self.args.len();
                     }
-                    position += consumed;
                 }
                 Ok(Parsed::Incomplete) => {
-                    self.progress.partial.extend_from_slice(&batch.args[first..]);
-                    return (position, None);
+                    progress.partial.extend(self.args.drain(first..));
+                    return End::UsedUp;
                 }
                 Err(error) => {
-                    self.progress.parser = Parser::default();
-                    return (position, Some(error));
+                    progress.parser = Parser::default();
+                    return End::Error(error);
                 }
             }
         }
-        (position, None)
+        End::More
     }
 
     /// The second and the third pass: buckets, then entries.
-    fn prefetch(&self) {
-        let keys = &self.batch.keys[..self.batch.keys.len().min(PREFETCH_MAX)];
-        if keys.len() < 2 || self.session.db != 0 {
+    pub fn prefetch(&self, server: &Server) {
+        let keys = &self.keys[..self.keys.len().min(PREFETCH_MAX)];
+        if keys.len() < 2 {
             return;
         }
         let guard = crossbeam_epoch::pin();
-        let mut probes: SmallVec<[Option<Probe<'_>>; AHEAD]> = SmallVec::new();
+        let mut probes: SmallVec<[Option<Probe<'_>>; BATCH_MAX]> = SmallVec::new();
         for key in keys {
-            let shard = key.slot / keyspace::slot::SLOTS_PER_SHARD;
-            let peek = self.server.keyspace.peek(shard);
+            let peek = server.keyspace.peek(shard_of(key));
             probes.push(peek.prefetch_bucket(key.hash, &guard));
         }
         for probe in probes.into_iter().flatten() {
             probe.prefetch_item();
         }
     }
+}
 
-    /// The last pass: runs the batch. An error says where in the input to go on, and why it stopped.
-    fn execute(&mut self, input: &[u8]) -> Result<(), (usize, Step)> {
-        let now_ms = now_ms();
-        let mut hand = Hand { one: None, granted: self.granted.take() };
-        let mut ended = Ok(());
+impl Turn<'_> {
+    /// Runs the calls in `range`. An error says where in the input to go on, and why it stopped.
+    pub fn run(&mut self, range: Range<usize>, hand: &mut Hand) -> Result<(), (usize, Step)> {
+        let batch = self.batch;
         let (mut count, mut last) = (0, 0);
-        for index in 0..self.batch.calls.len() {
+        let mut ended = Ok(());
+        for call in &batch.calls[range] {
             if self.output.len() >= OUTPUT_SLICE {
-                ended = Err((self.batch.calls[index].bytes.start, Step::Flush));
+                ended = Err((call.bytes.start, Step::Flush));
                 break;
             }
-            if let Some(command) = self.batch.calls[index].command {
+            if let Some(command) = call.command {
                 last = command.index;
             }
             count += 1;
-            if let Err(step) = self.call(index, input, &mut hand, now_ms) {
-                let bytes = &self.batch.calls[index].bytes;
+            if let Err(step) = self.call(call, hand) {
                 let again = matches!(step, Step::Borrow(_));
-                ended = Err((if again { bytes.start } else { bytes.end }, step));
+                ended = Err((if again { call.bytes.start } else { call.bytes.end }, step));
                 break;
             }
         }
         let client = &self.session.client;
-        client.note_batch(last, count, now_ms);
+        client.note_batch(last, count, self.now_ms);
         self.server.note_commands(client.thread, count);
         ended
     }
 
     /// Runs one command.
     #[inline]
-    fn call(
-        &mut self,
-        index: usize,
-        input: &[u8],
-        hand: &mut Hand,
-        now_ms: u64,
-    ) -> Result<(), Step> {
-        let call = &self.batch.calls[index];
-        let bytes = if call.inline { &self.batch.inline[..] } else { &input[call.bytes.clone()] };
-        let args = Args::new(bytes, &self.batch.args[call.args.clone()]);
+    fn call(&mut self, call: &Pending, hand: &mut Hand) -> Result<(), Step> {
+        let batch = self.batch;
+        let bytes = if call.inline { &batch.inline[..] } else { &self.input[call.bytes.clone()] };
+        let args = Args::new(bytes, &batch.args[call.args.clone()]);
         let Some(command) = call.command else {
             self.refuse(&unknown_command(self.server, args));
             return Ok(());
@@ -299,34 +310,41 @@ impl Pipeline<'_> {
             self.refuse("NOAUTH Authentication required.");
             return Ok(());
         }
-        let keys = &self.batch.keys[call.keys.clone()];
+        let keys = &batch.keys[call.keys.clone()];
         panic::note(command.name, keys.first());
         match command.run {
             Run::Data(handler) => {
-                let data = DataCall { server: self.server, command, handler, args, keys, now_ms };
+                let (server, now_ms) = (self.server, self.now_ms);
+                let data = DataCall { server, command, handler, args, keys, now_ms };
                 data.run(self.session, hand, self.output, || owned(bytes, args, keys))
             }
             Run::Session(handler) => {
-                // Such commands may look at all shards, so they find none of them taken by us.
+                // Such a command may look at all shards, so it finds none of them taken by us.
                 hand.one = None;
-                let resp3 = self.session.resp3;
-                let start = self.output.len();
-                let reply = Reply::new(self.output, resp3);
-                let session = &mut *self.session;
-                let mut call = Call { server: self.server, session, args, reply, now_ms };
-                match handler(&mut call) {
-                    Ok(Flow::Next) => Ok(()),
-                    Ok(Flow::Close) => Err(Step::Close),
-                    Ok(Flow::Sleep(time)) => Err(Step::Sleep(time)),
-                    Ok(Flow::Work(work)) => {
-                        Err(Step::Detach(Job { work: Detached::Work(work), resp3 }))
-                    }
-                    Err(failure) => {
-                        self.output.truncate(start);
-                        self.refuse(&failure.to_string());
-                        Ok(())
-                    }
-                }
+                self.call_session(handler, args)
+            }
+        }
+    }
+
+    fn call_session(
+        &mut self,
+        handler: crate::session::SessionHandler,
+        args: Args<'_>,
+    ) -> Result<(), Step> {
+        let resp3 = self.session.resp3;
+        let start = self.output.len();
+        let reply = Reply::new(self.output, resp3);
+        let (server, now_ms) = (self.server, self.now_ms);
+        let mut call = Call { server, session: self.session, args, reply, now_ms };
+        match handler(&mut call) {
+            Ok(Flow::Next) => Ok(()),
+            Ok(Flow::Close) => Err(Step::Close),
+            Ok(Flow::Sleep(time)) => Err(Step::Sleep(time)),
+            Ok(Flow::Work(work)) => Err(Step::Detach(Job { work: Detached::Work(work), resp3 })),
+            Err(failure) => {
+                self.output.truncate(start);
+                self.refuse(&failure.to_string());
+                Ok(())
             }
         }
     }
@@ -334,6 +352,13 @@ impl Pipeline<'_> {
     #[cold]
     fn refuse(&mut self, error: &str) {
         Reply::new(self.output, self.session.resp3).error(error);
+    }
+}
+
+impl Hand {
+    /// Puts the shards that a connection has waited for in hand, for its first call.
+    pub fn grant(&mut self, granted: Option<HeldSet>) {
+        self.granted = granted;
     }
 }
 
@@ -502,7 +527,7 @@ impl Batch {
 
 #[inline]
 fn shard_of(key: &KeyAt) -> u16 {
-    key.slot / keyspace::slot::SLOTS_PER_SHARD
+    key.slot / SLOTS_PER_SHARD
 }
 
 fn owned(bytes: &[u8], args: Args<'_>, keys: &[KeyAt]) -> OwnedWords {

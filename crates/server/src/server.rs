@@ -1,5 +1,7 @@
 //! The server: what all threads share.
 
+use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -7,6 +9,9 @@ use keyspace::Keyspace;
 
 use crate::clients::Clients;
 use crate::config::Config;
+use crate::inbox::Inbox;
+use crate::net::Accepted;
+use crate::pool::Pool;
 use crate::registry::Registry;
 
 /// What all threads share. It lives as long as the process.
@@ -23,6 +28,10 @@ pub struct Server {
     pub clients: Clients,
     /// Threads that serve connections.
     pub threads: usize,
+    /// Their messages.
+    pub inboxes: Box<[Arc<Inbox>]>,
+    /// Threads for what takes long.
+    pub pool: Pool,
     /// When the server started.
     pub started: Instant,
     /// Forty hexadecimal digits that name this run of the server.
@@ -32,6 +41,11 @@ pub struct Server {
     commands: Box<[Counter]>,
 }
 
+/// What a stranger from another machine is told while there is no password.
+const PROTECTED: &[u8] = b"-DENIED This server is in protected mode because no password is set. \
+In this mode connections are only accepted from this machine. To accept others, set a password \
+with --requirepass or bind only the addresses that you trust.\r\n";
+
 /// A counter of one thread, in a cache line of its own.
 #[repr(align(64))]
 #[derive(Default)]
@@ -39,9 +53,9 @@ struct Counter(AtomicU64);
 
 impl Server {
     /// A server that is not listening yet.
-    pub fn leak(config: Config) -> Result<&'static Self, getrandom::Error> {
+    pub fn leak(config: Config) -> io::Result<&'static Self> {
         let mut random = [0; 36];
-        getrandom::fill(&mut random)?;
+        getrandom::fill(&mut random).map_err(io::Error::other)?;
         let word = |at: usize| {
             random[at..].first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes))
         };
@@ -62,11 +76,27 @@ impl Server {
             command_names,
             clients: Clients::new(threads),
             threads,
+            inboxes: (0..threads).map(|_| Inbox::new().map(Arc::new)).collect::<io::Result<_>>()?,
+            pool: Pool::default(),
             started: Instant::now(),
             run_id: random[16..].iter().map(|byte| format!("{byte:02x}")).collect(),
             port: AtomicU64::new(0),
             commands: (0..threads).map(|_| Counter::default()).collect(),
         })))
+    }
+
+    /// Chooses the thread for a new connection and counts it there, or says what it is told instead.
+    pub fn admit(&self, accepted: &Accepted) -> Result<usize, &'static [u8]> {
+        if self.clients.len() >= self.config.clients_max.load(Relaxed) {
+            self.clients.note_refused();
+            return Err(b"-ERR max number of clients reached\r\n");
+        }
+        let open = self.config.password.read().is_empty()
+            && self.config.bind.read().iter().any(|address| address.contains('*'));
+        if open && !accepted.is_local {
+            return Err(PROTECTED);
+        }
+        Ok(self.clients.place())
     }
 
     /// Counts commands that a thread has run; only for that thread.

@@ -20,10 +20,10 @@ pub struct Peek {
     root: AtomicU64,
 }
 
-/// A bucket on its way into the cache, and the tag to look for in it.
+/// Buckets of which the first is on its way into the cache, and the tag to look for in them.
 #[derive(Clone, Copy)]
 pub struct Probe<'guard> {
-    bucket: &'guard Bucket,
+    buckets: &'guard [Bucket],
     tag: Tag,
 }
 
@@ -47,21 +47,29 @@ impl Peek {
         let segment = unsafe { table::segment_of(root, hash) }?;
         let tag = segment.tag(hash);
         // SAFETY: as above.
-        let bucket = unsafe { segment.buckets() }.get(segment.home(tag))?;
-        prefetch(std::ptr::from_ref(bucket).cast());
-        Some(Probe { bucket, tag })
+        let buckets = unsafe { segment.buckets() }.get(segment.home(tag)..)?;
+        prefetch(buckets.as_ptr().cast());
+        Some(Probe { buckets, tag })
     }
 }
 
 impl Probe<'_> {
-    /// Starts to load the items of the bucket that may be the wanted one: two cache lines each.
+    /// Starts to load the items that may be the wanted one: two cache lines each.
     #[inline]
     pub fn prefetch_item(self) {
-        for index in self.bucket.matching(self.tag) {
-            if let Some(address) = self.bucket.slot(index).address() {
-                let address: *const u8 = address.as_ptr();
-                prefetch(address);
-                prefetch(address.wrapping_add(64));
+        let spill = self.buckets.first().map_or(0, Bucket::spill);
+        for bucket in self.buckets.iter().take(spill + 1) {
+            let mut found = false;
+            for index in bucket.matching(self.tag) {
+                if let Some(address) = bucket.slot(index).address() {
+                    let address: *const u8 = address.as_ptr();
+                    prefetch(address);
+                    prefetch(address.wrapping_add(64));
+                    found = true;
+                }
+            }
+            if found {
+                return;
             }
         }
     }

@@ -1,0 +1,528 @@
+//! A thread that serves connections: one loop around epoll.
+//!
+//! ```text
+//! wait ─> read all that are readable ─> run their commands in batches ─> send ─> time's work ─┐
+//!   └────────────────────────────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! What comes from many connections at once is run as one, so that their keys are prefetched together
+//! (see `pipeline.rs`); a pipeline of one command each gains as much from it as a long one. A turn of
+//! the loop reads at most [`READ_MAX`] bytes from a connection, so nobody is kept waiting by another.
+//!
+//! Sockets are watched edge-triggered for both directions from their first moment to their last: one
+//! call to epoll per turn and none per connection.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use protocol::reply::Reply;
+use rustix::buffer::spare_capacity;
+use rustix::event::{Timespec, epoll};
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+use slab::Slab;
+
+use crate::connection::{Connection, State};
+use crate::inbox::{Inbox, Message, Recall, Token};
+use crate::net::{self, Accepted, Listener};
+use crate::pipeline::{Batch, End, Hand, Step, Turn};
+use crate::server::{Server, now_ms};
+use crate::session::Session;
+
+/// Bytes read from one connection at a time.
+const READ_MAX: usize = 64 * 1024;
+/// Bytes that the connections read in one turn share.
+const ARENA: usize = 4 * READ_MAX;
+/// Events taken from epoll at a time.
+const EVENTS_MAX: usize = 512;
+/// Connections accepted in one turn.
+const ACCEPTS_MAX: usize = 64;
+/// A larger output buffer is given back after use.
+const OUTPUT_KEEP_MAX: usize = 1024 * 1024;
+/// Time between two sweeps for expired keys.
+const SWEEP_EVERY: Duration = Duration::from_millis(100);
+/// Time between two sweeps while there is more to remove than one can.
+const SWEEP_AGAIN: Duration = Duration::from_millis(2);
+/// Rest after an error such as too many open files, which does not go away at once.
+const ACCEPT_REST: Duration = Duration::from_millis(50);
+
+/// Names what an event is about: a connection's index, or one of these.
+const INBOX: u64 = u64::MAX;
+const LISTENERS: u64 = 1 << 32;
+
+/// A thread that serves connections.
+pub struct Reactor {
+    server: &'static Server,
+    thread: usize,
+    epoll: OwnedFd,
+    inbox: Arc<Inbox>,
+    listeners: Vec<Listener>,
+    /// When to accept again after an error.
+    accept_again: Option<Instant>,
+    connections: Slab<Connection>,
+    generation: u32,
+    /// Connections to look at in this turn.
+    ready: Vec<u32>,
+    sleepers: BinaryHeap<Reverse<(Instant, Token)>>,
+    next_sweep: Instant,
+    group: Group,
+}
+
+/// The input of this turn and what it is run with.
+struct Group {
+    arena: Box<[u8]>,
+    /// Bytes of the arena that are in use.
+    filled: usize,
+    sources: Vec<Source>,
+    batch: Batch,
+    runs: Vec<BatchRun>,
+    output: Vec<u8>,
+}
+
+/// One connection's input.
+struct Source {
+    connection: u32,
+    input: Input,
+    /// Where the next command begins.
+    position: usize,
+}
+
+enum Input {
+    Arena(Range<usize>),
+    Owned(Vec<u8>),
+}
+
+/// The calls of one source in a batch.
+struct BatchRun {
+    source: usize,
+    calls: Range<usize>,
+    end: End,
+}
+
+impl Reactor {
+    /// A thread's loop, with the sockets on which it accepts.
+    pub fn new(
+        server: &'static Server,
+        thread: usize,
+        listeners: Vec<Listener>,
+    ) -> io::Result<Self> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let inbox = server.inboxes[thread].clone();
+        let readable = epoll::EventFlags::IN;
+        epoll::add(&epoll, &*inbox, epoll::EventData::new_u64(INBOX), readable)?;
+        for (number, listener) in (LISTENERS..).zip(&listeners) {
+            epoll::add(&epoll, listener, epoll::EventData::new_u64(number), readable)?;
+        }
+        Ok(Self {
+            server,
+            thread,
+            epoll,
+            inbox,
+            listeners,
+            accept_again: None,
+            connections: Slab::new(),
+            generation: 0,
+            ready: Vec::new(),
+            sleepers: BinaryHeap::new(),
+            next_sweep: Instant::now() + SWEEP_EVERY,
+            group: Group {
+                arena: vec![0; ARENA].into(),
+                filled: 0,
+                sources: Vec::new(),
+                batch: Batch::default(),
+                runs: Vec::new(),
+                output: Vec::new(),
+            },
+        })
+    }
+
+    /// Serves until epoll itself fails.
+    pub fn run(mut self) -> io::Error {
+        let mut events = Vec::with_capacity(EVENTS_MAX);
+        loop {
+            match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&self.patience())) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return error.into(),
+            }
+            for event in events.drain(..) {
+                match event.data.u64() {
+                    INBOX => self.read_messages(),
+                    number @ LISTENERS.. => self.accept((number - LISTENERS) as usize),
+                    index => self.note_event(index as u32, event.flags),
+                }
+            }
+            self.run_ready();
+            self.do_timed();
+        }
+    }
+
+    /// How long the thread may sleep.
+    fn patience(&self) -> Timespec {
+        let mut until = self.next_sweep;
+        if let Some(Reverse((at, _))) = self.sleepers.peek() {
+            until = until.min(*at);
+        }
+        let left = if self.ready.is_empty() {
+            until.saturating_duration_since(Instant::now())
+        } else {
+            Duration::ZERO
+        };
+        Timespec {
+            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: left.subsec_nanos().into(),
+        }
+    }
+
+    fn note_event(&mut self, index: u32, flags: epoll::EventFlags) {
+        use epoll::EventFlags as Flags;
+        let Some(connection) = self.connections.get_mut(index as usize) else { return };
+        if flags.intersects(Flags::RDHUP | Flags::HUP | Flags::ERR) {
+            connection.hung_up = true;
+        }
+        if flags.intersects(Flags::IN | Flags::RDHUP | Flags::HUP | Flags::ERR) {
+            connection.readable = true;
+        }
+        if flags.contains(Flags::OUT) && connection.send_kept().is_err() {
+            self.end(index);
+            return;
+        }
+        self.look_at(index);
+    }
+
+    /// Puts a connection on the list for this turn, or ends it if it is over.
+    fn look_at(&mut self, index: u32) {
+        let Some(connection) = self.connections.get_mut(index as usize) else { return };
+        if connection.is_over() {
+            self.end(index);
+        } else if connection.is_ready() && !connection.queued {
+            connection.queued = true;
+            self.ready.push(index);
+        }
+    }
+
+    /// Reads from the connections that are ready and runs their commands.
+    fn run_ready(&mut self) {
+        let mut ready = std::mem::take(&mut self.ready);
+        for index in ready.drain(..) {
+            if self.group.arena.len() - self.group.filled < READ_MAX {
+                self.run_group();
+            }
+            if let Some(connection) = self.connections.get_mut(index as usize) {
+                connection.queued = false;
+                match self.group.gather(index, connection) {
+                    Ok(()) => {}
+                    Err(()) => self.end(index),
+                }
+            }
+        }
+        // The list is used again, with what has become ready meanwhile.
+        ready.append(&mut self.ready);
+        self.ready = ready;
+        self.run_group();
+    }
+
+    /// Runs the commands of all sources, batch after batch.
+    fn run_group(&mut self) {
+        let mut next = 0;
+        while next < self.group.sources.len() {
+            next = self.run_batch(next);
+        }
+        self.group.sources.clear();
+        self.group.filled = 0;
+        if self.group.output.capacity() > OUTPUT_KEEP_MAX {
+            self.group.output = Vec::new();
+        }
+    }
+
+    /// Runs one batch, from the source `next` on. Returns the source to go on with.
+    fn run_batch(&mut self, mut next: usize) -> usize {
+        let Self { server, connections, group, .. } = self;
+        group.batch.clear();
+        group.runs.clear();
+        while next < group.sources.len() && !group.batch.is_full() {
+            let Source { connection, input, position } = &mut group.sources[next];
+            let Some(connection) = connections.get_mut(*connection as usize) else {
+                next += 1;
+                continue;
+            };
+            let first = group.batch.len();
+            let input = input.bytes(&group.arena);
+            let end = group.batch.parse(server, connection, input, position);
+            let more = matches!(end, End::More);
+            group.runs.push(BatchRun { source: next, calls: first..group.batch.len(), end });
+            if more {
+                break;
+            }
+            next += 1;
+        }
+        group.batch.prefetch(server);
+        let now_ms = now_ms();
+        let mut hand = Hand::default();
+        for run in std::mem::take(&mut group.runs) {
+            if let Some(stopped) = self.run_source(&run, &mut hand, now_ms) {
+                next = next.max(stopped);
+            }
+        }
+        next
+    }
+
+    /// Runs one source's calls of a batch. Returns the next source where this one ends here although
+    /// it has more.
+    fn run_source(&mut self, run: &BatchRun, hand: &mut Hand, now_ms: u64) -> Option<usize> {
+        let Group { arena, sources, batch, output, .. } = &mut self.group;
+        let source = &sources[run.source];
+        let index = source.connection;
+        let connection = self.connections.get_mut(index as usize)?;
+        hand.grant(connection.granted.take());
+        let input = source.input.bytes(arena);
+        let session = &mut connection.session;
+        let mut turn = Turn { server: self.server, batch, session, input, output, now_ms };
+        let (position, step) = match (turn.run(run.calls.clone(), hand), &run.end) {
+            (Err(stopped), _) => stopped,
+            (Ok(()), End::More) => return None,
+            (Ok(()), End::UsedUp) => (source.position, Step::Read),
+            (Ok(()), End::Error(error)) => {
+                Reply::new(output, connection.session.resp3).protocol_error(*error);
+                (input.len(), Step::Close)
+            }
+        };
+        hand.grant(None);
+        if !matches!(step, Step::Read) {
+            // What was parsed behind is parsed again.
+            connection.progress = crate::pipeline::Progress::default();
+        }
+        self.finish(run.source, position, step);
+        Some(run.source + 1)
+    }
+
+    /// Ends a source: keeps what is left of its input, sends its replies, takes the step.
+    fn finish(&mut self, source: usize, position: usize, step: Step) {
+        let Group { arena, sources, output, .. } = &mut self.group;
+        let Source { connection: index, input, .. } = &mut sources[source];
+        let index = *index;
+        let Some(connection) = self.connections.get_mut(index as usize) else { return };
+        match std::mem::replace(input, Input::Arena(0..0)) {
+            Input::Owned(bytes) if position == 0 => connection.backlog = bytes,
+            Input::Owned(bytes) if position == bytes.len() => {}
+            Input::Owned(mut bytes) => {
+                bytes.drain(..position);
+                connection.backlog = bytes;
+            }
+            Input::Arena(range) => {
+                connection.backlog.extend_from_slice(&arena[range][position..]);
+            }
+        }
+        connection.runnable = !matches!(step, Step::Read);
+        let sent = connection.send(output);
+        output.clear();
+        if sent.is_err() {
+            self.end(index);
+            return;
+        }
+        self.take_step(index, step);
+        self.look_at(index);
+    }
+
+    fn take_step(&mut self, index: u32, step: Step) {
+        let token = self.token(index);
+        let Some(connection) = self.connections.get_mut(index as usize) else { return };
+        match step {
+            Step::Read | Step::Flush => {}
+            Step::Close => connection.state = State::Closing,
+            Step::Borrow(shards) => {
+                let keyspace = self.server.keyspace;
+                let waiting = async move { keyspace.borrow_set(&shards).await };
+                connection.state = State::Waiting(Box::pin(waiting));
+                self.poll_waiting(token);
+            }
+            Step::Detach(job) => {
+                connection.state = State::Away;
+                self.server.pool.submit(self.server, job, self.inbox.clone(), token);
+            }
+            Step::Sleep(time) => {
+                connection.state = State::Away;
+                self.sleepers.push(Reverse((Instant::now() + time, token)));
+            }
+        }
+    }
+
+    /// Looks whether a connection has got the shards that it waits for.
+    fn poll_waiting(&mut self, token: Token) {
+        let waker = Waker::from(Arc::new(Recall { inbox: self.inbox.clone(), token }));
+        let Some(connection) = self.find(token) else { return };
+        let State::Waiting(waiting) = &mut connection.state else { return };
+        if let Poll::Ready(set) = waiting.as_mut().poll(&mut Context::from_waker(&waker)) {
+            connection.granted = Some(set);
+            connection.state = State::Open;
+            self.look_at(token.index);
+        }
+    }
+
+    fn read_messages(&mut self) {
+        for message in self.inbox.take() {
+            match message {
+                Message::Arrive(accepted) => self.welcome(accepted),
+                Message::Poll(token) => self.poll_waiting(token),
+                Message::Reply(token, reply) => self.come_back(token, &reply),
+                Message::Kill(token) => {
+                    if self.find(token).is_some() {
+                        self.end(token.index);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A connection whose reply was made elsewhere goes on.
+    fn come_back(&mut self, token: Token, reply: &[u8]) {
+        let Some(connection) = self.find(token) else { return };
+        connection.state = State::Open;
+        if connection.send(reply).is_err() {
+            self.end(token.index);
+        } else {
+            self.look_at(token.index);
+        }
+    }
+
+    fn accept(&mut self, number: usize) {
+        if self.accept_again.is_some_and(|at| Instant::now() < at) {
+            return;
+        }
+        let keepalive_s = self.server.config.keepalive_s.load(std::sync::atomic::Ordering::Relaxed);
+        for _ in 0..ACCEPTS_MAX {
+            match self.listeners[number].accept(keepalive_s) {
+                Ok(Some(accepted)) => match self.server.admit(&accepted) {
+                    Ok(thread) if thread == self.thread => self.welcome(accepted),
+                    Ok(thread) => self.server.inboxes[thread].send(Message::Arrive(accepted)),
+                    Err(refusal) => {
+                        // As far as the socket takes the words at once.
+                        let _ = net::write(&accepted.socket, refusal);
+                    }
+                },
+                Ok(None) => return,
+                Err(error) => {
+                    log::warn!("cannot accept a connection: {error}");
+                    self.accept_again = Some(Instant::now() + ACCEPT_REST);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Begins to serve a connection, which the register counts already.
+    fn welcome(&mut self, accepted: Accepted) {
+        self.generation = self.generation.wrapping_add(1);
+        let place = self.connections.vacant_entry();
+        let token = Token { index: place.key() as u32, generation: self.generation };
+        let client = self.server.clients.register(
+            self.thread,
+            &accepted,
+            (self.inbox.clone(), token),
+            now_ms(),
+        );
+        let session = Session::new(client.clone(), self.server);
+        let flags = epoll::EventFlags::IN
+            | epoll::EventFlags::OUT
+            | epoll::EventFlags::RDHUP
+            | epoll::EventFlags::ET;
+        let data = epoll::EventData::new_u64(token.index.into());
+        let added = epoll::add(&self.epoll, &accepted.socket, data, flags);
+        place.insert(Connection::new(accepted.socket, session, token.generation));
+        if let Err(error) = added {
+            log::warn!("cannot serve a connection: {error}");
+            self.end(token.index);
+        }
+    }
+
+    /// Ends a connection. Closing its socket also takes it off epoll.
+    fn end(&mut self, index: u32) {
+        if let Some(connection) = self.connections.try_remove(index as usize) {
+            self.server.clients.unregister(&connection.session.client);
+        }
+    }
+
+    fn do_timed(&mut self) {
+        let now = Instant::now();
+        while let Some(Reverse((at, token))) = self.sleepers.peek().copied() {
+            if at > now {
+                break;
+            }
+            self.sleepers.pop();
+            if let Some(connection) = self.find(token) {
+                let mut reply = Vec::new();
+                Reply::new(&mut reply, connection.session.resp3).ok();
+                self.come_back(token, &reply);
+            }
+        }
+        if now >= self.next_sweep {
+            let (server, threads) = (self.server, self.server.threads);
+            let more = keyspace::expire::sweep(server.keyspace, now_ms(), self.thread, threads).1;
+            self.next_sweep = now + if more { SWEEP_AGAIN } else { SWEEP_EVERY };
+            self.accept_again = None;
+            memory::publish();
+        }
+    }
+
+    fn find(&mut self, token: Token) -> Option<&mut Connection> {
+        let connection = self.connections.get_mut(token.index as usize)?;
+        (connection.generation == token.generation).then_some(connection)
+    }
+
+    fn token(&self, index: u32) -> Token {
+        let generation = self.connections.get(index as usize).map_or(0, |c| c.generation);
+        Token { index, generation }
+    }
+}
+
+impl Group {
+    /// Takes what a connection has to run: bytes left over, or fresh ones from its socket.
+    fn gather(&mut self, index: u32, connection: &mut Connection) -> Result<(), ()> {
+        if !connection.is_ready() {
+            return Ok(());
+        }
+        let mut input = None;
+        if connection.runnable {
+            input = Some(Input::Owned(std::mem::take(&mut connection.backlog)));
+        } else {
+            let free = &mut self.arena[self.filled..self.filled + READ_MAX];
+            match net::read(&connection.socket, free) {
+                Ok(None) => connection.readable = false,
+                Ok(Some(0)) | Err(_) => return Err(()),
+                Ok(Some(count)) => {
+                    connection.session.client.note_read(count);
+                    // A read that fills less than it may has taken all. After a hang-up one more
+                    // tells the end.
+                    connection.readable = count == READ_MAX || connection.hung_up;
+                    let fresh = self.filled..self.filled + count;
+                    if connection.backlog.is_empty() {
+                        self.filled = fresh.end;
+                        input = Some(Input::Arena(fresh));
+                    } else {
+                        let mut backlog = std::mem::take(&mut connection.backlog);
+                        backlog.extend_from_slice(&self.arena[fresh]);
+                        input = Some(Input::Owned(backlog));
+                    }
+                }
+            }
+        }
+        if let Some(input) = input {
+            self.sources.push(Source { connection: index, input, position: 0 });
+        }
+        Ok(())
+    }
+}
+
+impl Input {
+    #[inline]
+    fn bytes<'a>(&'a self, arena: &'a [u8]) -> &'a [u8] {
+        match self {
+            Self::Arena(range) => &arena[range.clone()],
+            Self::Owned(bytes) => bytes,
+        }
+    }
+}
