@@ -18,6 +18,7 @@
 
 pub mod client;
 pub mod notation;
+pub mod random;
 pub mod resp;
 pub mod server;
 pub mod transcript;

@@ -6,4 +6,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod concurrency;
+mod expiry;
+mod protocol;
 mod transcripts;

@@ -195,7 +195,11 @@ impl HeldSet {
     /// The shard with this number.
     #[inline]
     pub fn get(&mut self, shard: u16) -> Option<&mut Shard> {
-        let index = self.shards.binary_search_by_key(&shard, |(number, _)| *number).ok()?;
+        let index = if self.shards.len() <= INLINE {
+            self.shards.iter().position(|(number, _)| *number == shard)?
+        } else {
+            self.shards.binary_search_by_key(&shard, |(number, _)| *number).ok()?
+        };
         Some(&mut self.shards[index].1)
     }
 

@@ -46,6 +46,7 @@ pub struct Registered {
     pub index: usize,
     /// Its subcommands.
     pub subcommands: Vec<Registered>,
+    fingerprint: u64,
 }
 
 /// All commands.
@@ -76,10 +77,13 @@ impl Registry {
     /// The command with this name, in any case.
     #[inline]
     pub fn find(&self, name: &[u8]) -> Option<&Registered> {
-        let slot = fingerprint(name).wrapping_mul(self.multiplier) >> self.shift;
+        let fingerprint = fingerprint(name);
+        let slot = fingerprint.wrapping_mul(self.multiplier) >> self.shift;
         let index = self.slots[slot as usize];
         let command = self.commands.get(usize::from(index))?;
-        name.eq_ignore_ascii_case(command.name.as_bytes()).then_some(command)
+        let same = command.fingerprint == fingerprint
+            && (name.len() <= WHOLE_MAX || name.eq_ignore_ascii_case(command.name.as_bytes()));
+        same.then_some(command)
     }
 
     /// The command or, written `container|name`, the subcommand.
@@ -160,7 +164,8 @@ fn register<H: Copy>(
     let subcommands =
         row.subcommands.iter().map(|sub| register(sub, run, row.spec.name, len)).collect();
     let keys = shape(row.spec.keys);
-    Registered { spec: &row.spec, name, run: run(row.run), keys, index, subcommands }
+    let fingerprint = fingerprint(name.as_bytes());
+    Registered { spec: &row.spec, name, run: run(row.run), keys, index, subcommands, fingerprint }
 }
 
 fn shape(specs: &[KeySpec]) -> KeyShape {
@@ -171,7 +176,11 @@ fn shape(specs: &[KeySpec]) -> KeyShape {
     }
 }
 
-/// Some bytes of a name in one word, letters in one case. Names that differ may have the same.
+/// A name of up to so many bytes has the fingerprint of no other, but for characters that no
+/// command's name has.
+const WHOLE_MAX: usize = 7;
+
+/// Length and bytes of a name in one word, letters in one case; of a long name some bytes.
 #[inline]
 fn fingerprint(name: &[u8]) -> u64 {
     let bytes = match name.len() {
@@ -191,7 +200,7 @@ fn fingerprint(name: &[u8]) -> u64 {
             (word(first) | CASE) ^ (word(last) | CASE).rotate_left(23)
         }
     };
-    (bytes | CASE).wrapping_add((name.len() as u64) << 5)
+    (bytes | CASE) ^ (name.len() as u64) << 56
 }
 
 /// The bit that tells small from capital letters, in each byte.
@@ -207,7 +216,7 @@ fn arrange(commands: &[Registered]) -> (Vec<u16>, u64, u32) {
             let shift = u64::BITS - bits;
             let mut slots = vec![NONE; 1 << bits];
             let fits = (0u16..).zip(commands).all(|(index, command)| {
-                let hash = fingerprint(command.name.as_bytes()).wrapping_mul(multiplier) >> shift;
+                let hash = command.fingerprint.wrapping_mul(multiplier) >> shift;
                 std::mem::replace(&mut slots[hash as usize], index) == NONE
             });
             if fits {

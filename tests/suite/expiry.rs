@@ -1,0 +1,209 @@
+//! Expiry by the clock: not a millisecond early, gone when the time has come, whether somebody asks
+//! or not.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tests::client::Client;
+use tests::resp::{Value, encode};
+use tests::server::Server;
+use tests::wait;
+
+/// How soon keys that have expired are removed without being asked for; a loaded machine has more
+/// time than the two seconds that are promised.
+const SOON: Duration = Duration::from_secs(6);
+
+fn now_ms() -> u64 {
+    u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
+}
+
+/// Asks again and again until the key is gone, and checks each answer by the clock.
+fn watch(client: &mut Client, command: &str, is_there: fn(&Value) -> bool, deadline: u64) {
+    loop {
+        let before = now_ms();
+        let reply = client.run(command);
+        let after = now_ms();
+        if is_there(&reply) {
+            assert!(before < deadline, "{command}: there {} ms late", before - deadline);
+        } else {
+            assert!(after >= deadline, "{command}: gone {} ms early", deadline - after);
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_key_is_there_up_to_its_deadline_and_not_beyond() {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    type Check = (&'static str, fn(&Value) -> bool);
+    let checks: [Check; 7] = [
+        ("GET k", |reply| !reply.is_nothing()),
+        ("EXISTS k", |reply| reply.int() == 1),
+        ("PTTL k", |reply| reply.int() >= 0),
+        ("MGET other k", |reply| !reply.items()[1].is_nothing()),
+        ("TYPE k", |reply| reply.text() == "string"),
+        ("KEYS *", |reply| !reply.items().is_empty()),
+        ("STRLEN k", |reply| reply.int() > 0),
+    ];
+    for (command, is_there) in checks {
+        for ttl in [1, 7, 20, 60] {
+            let deadline = now_ms() + ttl;
+            client.run(&format!("SET k value PXAT {deadline}"));
+            watch(&mut client, command, is_there, deadline);
+        }
+    }
+    for set in ["PEXPIREAT k", "GETEX k PXAT", "SET k w XX PXAT"] {
+        client.run("SET k value");
+        let deadline = now_ms() + 30;
+        client.run(&format!("{set} {deadline}"));
+        watch(&mut client, "GET k", |reply| !reply.is_nothing(), deadline);
+    }
+}
+
+#[test]
+fn what_has_expired_is_not_there_for_writers_either() {
+    let server = Server::start(&["--enable-debug-command", "yes"]);
+    let mut client = server.connect();
+    for (command, expected) in [
+        ("SETNX k new", Value::Integer(1)),
+        ("SET k new XX", Value::NullBulk),
+        ("SET k new NX", Value::Simple("OK".into())),
+        ("SET k new GET", Value::NullBulk),
+        ("GETSET k new", Value::NullBulk),
+        ("GETDEL k", Value::NullBulk),
+        ("GETEX k PERSIST", Value::NullBulk),
+        ("APPEND k abc", Value::Integer(3)),
+        ("SETRANGE k 1 a", Value::Integer(2)),
+        ("INCR k", Value::Integer(1)),
+        ("INCRBYFLOAT k 1.5", Value::from("1.5")),
+        ("DEL k", Value::Integer(0)),
+        ("UNLINK k", Value::Integer(0)),
+        ("EXPIRE k 100", Value::Integer(0)),
+        ("PERSIST k", Value::Integer(0)),
+        ("TTL k", Value::Integer(-2)),
+        ("RENAME k other", Value::Error(b"ERR no such key".to_vec())),
+        ("COPY k other", Value::Integer(0)),
+        ("MOVE k 1", Value::Integer(0)),
+        ("MSETNX k 1 k2 2", Value::Integer(1)),
+        ("RENAMENX living k", Value::Integer(1)),
+        ("COPY living k", Value::Integer(1)),
+        ("RANDOMKEY", Value::from("living")),
+        ("TOUCH k", Value::Integer(0)),
+        ("LCS k k LEN", Value::Integer(0)),
+        ("GETRANGE k 0 -1", Value::from("")),
+        ("DELEX k", Value::Integer(0)),
+        ("INCREX k", Value::Array(vec![Value::Integer(1), Value::Integer(1)])),
+    ] {
+        client.run("FLUSHALL");
+        client.run("SET living x");
+        // The key expires while the connection sleeps, and nobody else is there to ask for it.
+        client.send(b"SET k 77 PX 1\r\nDEBUG SLEEP 0.005\r\n");
+        client.send(format!("{command}\r\nTTL k\r\n").as_bytes());
+        assert_eq!(client.read(), Value::Simple("OK".into()));
+        assert_eq!(client.read(), Value::Simple("OK".into()));
+        assert_eq!(client.read(), expected, "{command}");
+        let ttl = client.read().int();
+        assert!(ttl == -1 || ttl == -2, "{command} left a TTL of {ttl}");
+    }
+}
+
+#[test]
+fn expired_keys_go_although_nobody_asks_and_others_stay() {
+    const PERMANENT: usize = 1000;
+    const VOLATILE: usize = 20_000;
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    let mut stream = Vec::new();
+    for key in 0..PERMANENT {
+        stream.extend(encode(&["SET", &format!("permanent:{key}"), "x"]));
+        stream.extend(encode(&["SET", &format!("later:{key}"), "x", "EX", "1000"]));
+    }
+    let deadline = now_ms() + 1500;
+    for key in 0..VOLATILE {
+        let (key, at) = (format!("volatile:{key}"), deadline.to_string());
+        stream.extend(encode(&["SET", &key, "x", "PXAT", &at]));
+    }
+    let commands = 2 * PERMANENT + VOLATILE;
+    let sender = client.send_beside(stream);
+    (0..commands).for_each(|_| assert_eq!(client.read(), Value::Simple("OK".into())));
+    sender.join().unwrap();
+    let in_time = now_ms() < deadline;
+    let size = client.run("DBSIZE").int();
+    if in_time && now_ms() < deadline {
+        assert_eq!(size, commands as i64, "keys went early");
+    }
+    wait::until("the deadline", || now_ms() >= deadline);
+    wait::within(SOON, "expired keys are removed without being asked for", || {
+        client.run("DBSIZE").int() == 2 * PERMANENT as i64
+    });
+    let info = client.run("INFO stats").text();
+    assert!(info.contains(&format!("expired_keys:{VOLATILE}\r\n")), "{info}");
+    let info = client.run("INFO keyspace").text();
+    let expected = format!("db0:keys={},expires={PERMANENT},", 2 * PERMANENT);
+    assert!(info.contains(&expected), "{info}");
+    for key in 0..PERMANENT {
+        assert_eq!(client.run(&format!("EXISTS permanent:{key} later:{key}")).int(), 2);
+    }
+}
+
+#[test]
+fn expired_keys_go_in_every_database_and_after_they_moved() {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    for db in 0..16 {
+        client.run(&format!("SELECT {db}"));
+        for key in 0..20 {
+            client.run(&format!("SET k{key} x PX 300"));
+        }
+    }
+    client.run("SWAPDB 15 3");
+    client.run("RENAME k1 renamed");
+    client.run("COPY k2 copied");
+    client.run("SET permanent x");
+    client.run("SELECT 14");
+    client.run("SET moved x PX 300");
+    client.run("MOVE moved 15");
+    wait::within(SOON, "expired keys are removed in all databases", || {
+        client.run("INFO keyspace").text() == "# Keyspace\r\ndb15:keys=1,expires=0,avg_ttl=0\r\n"
+    });
+}
+
+#[test]
+fn a_deadline_that_was_put_off_counts_and_the_old_one_does_not() {
+    let server = Server::start(&["--enable-debug-command", "yes"]);
+    let mut client = server.connect();
+    for key in 0..100 {
+        client.run(&format!("SET later:{key} x PX 150"));
+        client.run(&format!("EXPIRE later:{key} 1000"));
+        client.run(&format!("SET kept:{key} x PX 150"));
+        client.run(&format!("PERSIST kept:{key}"));
+        client.run(&format!("SET again:{key} x PX 150"));
+        client.run(&format!("SET again:{key} y"));
+        client.run(&format!("SET gone:{key} x PX 150"));
+    }
+    wait::within(SOON, "only those with the old deadline go", || {
+        client.run("DBSIZE").int() == 300
+    });
+    client.run("DEBUG SLEEP 0.5");
+    assert_eq!(client.run("DBSIZE").int(), 300);
+}
+
+#[test]
+fn a_stream_of_short_lived_keys_does_not_pile_up() {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    let mut most = 0;
+    for round in 0..60 {
+        let mut stream = Vec::new();
+        for key in 0..1000 {
+            stream.extend(encode(&["SET", &format!("{round}:{key}"), "value", "PX", "10"]));
+        }
+        client.send(&stream);
+        (0..1000).for_each(|_| assert_eq!(client.read(), Value::Simple("OK".into())));
+        most = most.max(client.run("DBSIZE").int());
+    }
+    wait::within(SOON, "all are removed", || client.run("DBSIZE").int() == 0);
+    let info = client.run("INFO keyspace").text();
+    assert_eq!(info, "# Keyspace\r\n");
+    assert!(most > 0);
+}
