@@ -10,8 +10,8 @@
 //! ```
 //!
 //! Nothing here knows the code of the server: what a client cannot see is not tested here. Nothing
-//! waits for a fixed time in the hope that something has happened by then: tests wait for conditions,
-//! with limits so generous that only a broken server reaches them.
+//! waits for a fixed time in the hope that something has happened by then: tests wait for
+//! conditions, with limits so generous that only a broken server reaches them.
 
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]

@@ -17,8 +17,9 @@
 //! > SET key <x*1000> EXAT <now+9> a thousand x; the time in seconds (<nowms+9>: milliseconds)
 //! ```
 //!
-//! Each protocol gets a fresh server. With `TRANSCRIPT_UPDATE=missing` (or `all`) in the environment
-//! replies are written into the file instead: Redis's, Valkey's or ours, as the section says.
+//! Each protocol gets a fresh server. With `TRANSCRIPT_UPDATE=missing` (or `all`) in the
+//! environment replies are written into the file instead: Redis's, Valkey's or ours, as the section
+//! says.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;

@@ -181,9 +181,7 @@ fn a_deadline_that_was_put_off_counts_and_the_old_one_does_not() {
         client.run(&format!("SET again:{key} y"));
         client.run(&format!("SET gone:{key} x PX 150"));
     }
-    wait::within(SOON, "only those with the old deadline go", || {
-        client.run("DBSIZE").int() == 300
-    });
+    wait::within(SOON, "only those with the old deadline go", || client.run("DBSIZE").int() == 300);
     client.run("DEBUG SLEEP 0.5");
     assert_eq!(client.run("DBSIZE").int(), 300);
 }

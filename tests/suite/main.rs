@@ -6,7 +6,12 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod clients;
 mod concurrency;
+mod differential;
 mod expiry;
+mod process;
 mod protocol;
+mod table;
+mod tidy;
 mod transcripts;

@@ -1,4 +1,9 @@
-//! What a handler sees.
+//! What a handler sees of the world: its command's words and keys, the shards of these, a reply
+//! to write, the time.
+//!
+//! Invariant: the shard of every key is held for as long as the command runs, so opening a key
+//! neither waits nor fails. Asking for a key that the row's key specs do not name is a bug, and
+//! ends the process.
 
 use keyspace::shards::{HeldSet, HeldShard};
 use keyspace::{DATABASES, Db, Key, Keyspace, Shard};
@@ -62,6 +67,14 @@ pub struct KeyAt {
     pub slot: u16,
     /// Its hash.
     pub hash: u64,
+}
+
+impl KeyAt {
+    /// The key among the words where it stands.
+    #[inline]
+    pub fn of<'a>(&self, args: Args<'a>) -> Key<'a> {
+        Key { bytes: args.get(self.word as usize), slot: self.slot, hash: self.hash }
+    }
 }
 
 /// The shards that are borrowed for a command.
@@ -128,9 +141,16 @@ impl<'a> Context<'a> {
     /// The key number `index` of those that the key specs name. Handlers ask for keys that their
     /// arity and specs guarantee.
     #[inline]
+    #[expect(clippy::indexing_slicing, reason = "arity and key specs guarantee the key")]
     pub fn key(&self, index: usize) -> Key<'a> {
-        let at = &self.keys[index];
-        Key { bytes: self.args.get(at.word as usize), slot: at.slot, hash: at.hash }
+        self.keys[index].of(self.args)
+    }
+
+    /// All keys that the key specs name, in the order of the words.
+    #[inline]
+    pub fn all_keys(&self) -> impl Iterator<Item = Key<'a>> + use<'a> {
+        let args = self.args;
+        self.keys.iter().map(move |at| at.of(args))
     }
 
     /// The client's database in the shard of a key.
@@ -164,10 +184,10 @@ impl<'a> Context<'a> {
     /// The shard with this number, for commands that walk the keyspace. Where it is busy and the
     /// command may not wait, the command must run in the worker pool.
     pub fn shard(&mut self, number: u16) -> Result<ShardRef<'_>, Failure> {
-        if let Shards::Set(set) = &mut self.shards {
-            if let Some(shard) = set.get(number) {
-                return Ok(ShardRef::Held(shard));
-            }
+        if let Shards::Set(set) = &mut self.shards
+            && let Some(shard) = set.get(number)
+        {
+            return Ok(ShardRef::Held(shard));
         }
         if self.may_wait {
             return Ok(ShardRef::Borrowed(self.keyspace.borrow_blocking(number)));
@@ -179,12 +199,6 @@ impl<'a> Context<'a> {
     #[inline]
     pub fn int(&self, index: usize) -> Result<i64, Failure> {
         parse_i64(self.args.get(index)).ok_or(Failure::NotInteger)
-    }
-
-    /// Writes a value as a bulk string.
-    #[inline]
-    pub fn reply_value(&mut self, value: Value<'_>) {
-        reply_value(&mut self.reply, value);
     }
 }
 
@@ -216,7 +230,11 @@ const NOT_INT: Failure =
 /// The number of a database, as COPY, MOVE and their like take it.
 pub fn db_number(word: &[u8]) -> Result<u16, Failure> {
     let number = parse_i64(word).ok_or(Failure::NotInteger)?;
-    let number = i32::try_from(number).map_err(|_| NOT_INT)?;
+    db_in_range(i32::try_from(number).map_err(|_| NOT_INT)?)
+}
+
+/// The number of a database, if there is one with this number.
+pub fn db_in_range(number: i32) -> Result<u16, Failure> {
     match u16::try_from(number) {
         Ok(number) if usize::from(number) < DATABASES => Ok(number),
         _ => Err(Failure::DbRange),

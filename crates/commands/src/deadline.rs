@@ -20,6 +20,16 @@ pub enum Unit {
     Millis,
 }
 
+impl Unit {
+    /// So many of this unit in milliseconds.
+    pub fn millis(self, count: i64) -> Option<i64> {
+        match self {
+            Self::Seconds => count.checked_mul(SECOND_MS),
+            Self::Millis => Some(count),
+        }
+    }
+}
+
 /// The deadline that `word` says, in milliseconds of Unix time; it may be past if it is `absolute`.
 /// The command is named in the error.
 pub fn deadline(
@@ -34,10 +44,7 @@ pub fn deadline(
 }
 
 fn at(count: i64, unit: Unit, absolute: bool, now_ms: u64) -> Option<u64> {
-    let count_ms = match unit {
-        Unit::Seconds => count.checked_mul(SECOND_MS)?,
-        Unit::Millis => count,
-    };
+    let count_ms = unit.millis(count)?;
     if count_ms <= 0 {
         return None;
     }

@@ -9,8 +9,6 @@ use crate::deadline::Unit;
 use crate::spec::{Access, Flags, Group, KeySpec};
 use crate::{Command, Context, Failure, Handler, Outcome};
 
-/// Milliseconds of a second.
-const SECOND_MS: i64 = 1000;
 /// What TTL answers for a key that is not there.
 const NO_KEY: i64 = -2;
 /// What TTL answers for a key that never expires.
@@ -108,11 +106,7 @@ fn set_expiry(ctx: &mut Context<'_>, unit: Unit, absolute: bool) -> Outcome {
 
 /// The time `count` units after `from`, which may lie before 1970.
 fn deadline(count: i64, unit: Unit, from: i64) -> Option<i64> {
-    let count_ms = match unit {
-        Unit::Seconds => count.checked_mul(SECOND_MS)?,
-        Unit::Millis => count,
-    };
-    count_ms.checked_add(from)
+    unit.millis(count)?.checked_add(from)
 }
 
 /// A time as Redis has it, in 63 bits.

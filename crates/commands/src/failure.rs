@@ -41,23 +41,26 @@ impl Failure {
 }
 
 impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Syntax => f.write_str("ERR syntax error"),
-            Self::NotInteger => f.write_str("ERR value is not an integer or out of range"),
-            Self::NotFloat => f.write_str("ERR value is not a valid float"),
-            Self::WrongType => {
-                f.write_str("WRONGTYPE Operation against a key holding the wrong kind of value")
+            Self::Syntax => formatter.write_str("ERR syntax error"),
+            Self::NotInteger => formatter.write_str("ERR value is not an integer or out of range"),
+            Self::NotFloat => formatter.write_str("ERR value is not a valid float"),
+            Self::WrongType => formatter
+                .write_str("WRONGTYPE Operation against a key holding the wrong kind of value"),
+            Self::InvalidExpire(name) => {
+                write!(formatter, "ERR invalid expire time in '{name}' command")
             }
-            Self::InvalidExpire(name) => write!(f, "ERR invalid expire time in '{name}' command"),
-            Self::Arity(name) => write!(f, "ERR wrong number of arguments for '{name}' command"),
+            Self::Arity(name) => {
+                write!(formatter, "ERR wrong number of arguments for '{name}' command")
+            }
             Self::TooLong => {
-                f.write_str("ERR string exceeds maximum allowed size (proto-max-bulk-len)")
+                formatter.write_str("ERR string exceeds maximum allowed size (proto-max-bulk-len)")
             }
-            Self::NoSuchKey => f.write_str("ERR no such key"),
-            Self::DbRange => f.write_str("ERR DB index is out of range"),
-            Self::Text(text) => f.write_str(text),
-            Self::Detach => f.write_str("ERR the command could not be run now"),
+            Self::NoSuchKey => formatter.write_str("ERR no such key"),
+            Self::DbRange => formatter.write_str("ERR DB index is out of range"),
+            Self::Text(text) => formatter.write_str(text),
+            Self::Detach => formatter.write_str("ERR the command could not be run now"),
         }
     }
 }

@@ -11,7 +11,7 @@ use keyspace::{DATABASES, Db, Key, reclaim};
 use protocol::number::parse_i64;
 use table::Entry;
 
-use crate::context::db_number;
+use crate::context::{db_in_range, db_number};
 use crate::spec::{Access, Flags, Group, KeySpec};
 use crate::{Args, Command, Context, Failure, Handler, Outcome};
 
@@ -97,11 +97,10 @@ fn count_keys(
     mut holds: impl FnMut(&mut Db, &Key<'_>, u64) -> bool,
 ) -> Outcome {
     let (mut count, now_ms) = (0, ctx.now_ms);
-    for index in 0..ctx.keys.len() {
-        let key = ctx.key(index);
-        count += i64::from(holds(ctx.db(&key), &key, now_ms));
+    for key in ctx.all_keys() {
+        count = usize::from(holds(ctx.db(&key), &key, now_ms)).saturating_add(count);
     }
-    ctx.reply.integer(count);
+    ctx.reply.count(count);
     Ok(())
 }
 
@@ -215,8 +214,8 @@ fn move_key(ctx: &mut Context<'_>) -> Outcome {
 /// Keys that expired and were not yet removed count, as in Redis.
 fn dbsize(ctx: &mut Context<'_>) -> Outcome {
     let number = ctx.db;
-    let count: usize = ctx.all_held().map(|shard| shard.db(number).len()).sum();
-    ctx.reply.integer(i64::try_from(count).unwrap_or(i64::MAX));
+    let count = ctx.all_held().map(|shard| shard.db(number).len()).sum();
+    ctx.reply.count(count);
     Ok(())
 }
 
@@ -227,7 +226,8 @@ fn swapdb(ctx: &mut Context<'_>) -> Outcome {
     }
     // One change in all; which shard counts it does not matter.
     if let Some(shard) = ctx.all_held().next() {
-        shard.db(first).stats.changes += 1;
+        let changes = &mut shard.db(first).stats.changes;
+        *changes = changes.wrapping_add(1);
     }
     ctx.reply.ok();
     Ok(())
@@ -241,19 +241,15 @@ fn swap_numbers(args: Args<'_>) -> Result<(u16, u16), Failure> {
     };
     let first = number(1, "ERR invalid first DB index")?;
     let second = number(2, "ERR invalid second DB index")?;
-    let in_range = |number| match u16::try_from(number) {
-        Ok(number) if usize::from(number) < DATABASES => Ok(number),
-        _ => Err(Failure::DbRange),
-    };
-    Ok((in_range(first)?, in_range(second)?))
+    Ok((db_in_range(first)?, db_in_range(second)?))
 }
 
 fn flushdb(ctx: &mut Context<'_>) -> Outcome {
-    flush(ctx, ctx.db..ctx.db + 1)
+    flush(ctx, ctx.db..ctx.db.saturating_add(1))
 }
 
 fn flushall(ctx: &mut Context<'_>) -> Outcome {
-    flush(ctx, 0..DATABASES as u16)
+    flush(ctx, 0..u16::try_from(DATABASES).unwrap_or(u16::MAX))
 }
 
 /// Empties databases.

@@ -37,12 +37,12 @@ const WRITTEN_EXPONENT_MAX: i32 = 1_000_000;
 const DECIMAL_POWER_MAX: i32 = 4_940;
 /// A text whose first digit stands for `10^DECIMAL_POWER_MIN` or less is zero (limit -4951).
 const DECIMAL_POWER_MIN: i32 = -4_960;
-/// `10^19`, the largest power of ten in a `u64`, used to go to and from decimal digits.
-const TEN_TO_19: u64 = 10_000_000_000_000_000_000;
+/// `10^19`, the largest power of ten in a word, used to go to decimal digits.
+const TEN_TO_19: u128 = 10_000_000_000_000_000_000;
 /// `5^27`, the largest power of five in a `u64`.
 const FIVE_TO_27: u64 = 7_450_580_596_923_828_125;
 /// `10^17`: Redis prints 17 digits after the point.
-const FRACTION_SCALE: u64 = 100_000_000_000_000_000;
+const FRACTION_SCALE: u128 = 100_000_000_000_000_000;
 
 /// A number in the x87 extended format: finite, or one of the two infinities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,19 +90,21 @@ impl LongDouble {
         }
         let self_is_larger = (self.exponent, self.mantissa) >= (other.exponent, other.mantissa);
         let (larger, smaller) = if self_is_larger { (self, other) } else { (other, self) };
-        // The larger mantissa gets 63 bits below it and one above it. The smaller one is moved
-        // down to it; what falls off the end is only remembered to be there.
+        // The larger mantissa gets 63 bits below it and one above it, so nothing here overflows.
+        // The smaller one is moved down to it; what falls off the end is only remembered to be
+        // there.
         let distance = larger.exponent.abs_diff(smaller.exponent);
         let upper = u128::from(larger.mantissa) << 63;
         let unshifted = u128::from(smaller.mantissa) << 63;
         let lower = unshifted.checked_shr(distance).unwrap_or(0);
         let sticky = unshifted != 0 && unshifted.trailing_zeros() < distance;
         let bits = if larger.negative == smaller.negative {
-            upper + lower
+            upper.wrapping_add(lower)
         } else {
-            upper - lower - u128::from(sticky)
+            upper.wrapping_sub(lower).wrapping_sub(u128::from(sticky))
         };
-        let sum = LongDouble::rounded(larger.negative, bits, larger.exponent - 63, sticky);
+        let exponent = larger.exponent.saturating_sub(63);
+        let sum = LongDouble::rounded(larger.negative, bits, exponent, sticky);
         (!sum.is_infinite()).then_some(sum)
     }
 
@@ -113,7 +115,7 @@ impl LongDouble {
     }
 
     /// The text Redis stores and replies: 17 digits after the point, less the trailing zeros.
-    pub fn to_text(&self) -> Vec<u8> {
+    pub fn to_text(self) -> Vec<u8> {
         let mut text = Vec::new();
         if self.negative {
             text.push(b'-');
@@ -131,7 +133,7 @@ impl LongDouble {
         text
     }
 
-    fn append_integer(&self, text: &mut Vec<u8>) {
+    fn append_integer(self, text: &mut Vec<u8>) {
         if self.exponent <= 64 {
             let value = u128::from(self.mantissa) << self.exponent;
             text.extend_from_slice(value.to_string().as_bytes());
@@ -142,25 +144,24 @@ impl LongDouble {
         }
     }
 
-    fn append_fraction(&self, text: &mut Vec<u8>) {
+    fn append_fraction(self, text: &mut Vec<u8>) {
         let places = self.exponent.unsigned_abs();
         let integer = self.mantissa.checked_shr(places).unwrap_or(0);
-        let fraction =
-            if places < 64 { self.mantissa - (integer << places) } else { self.mantissa };
+        let whole = integer.checked_shl(places).unwrap_or(0);
+        let fraction = self.mantissa.wrapping_sub(whole);
         // Below 2^121: a shift by 122 or more leaves less than half of the last digit.
-        let scaled = u128::from(fraction) * u128::from(FRACTION_SCALE);
+        let scaled = u128::from(fraction).wrapping_mul(FRACTION_SCALE);
         let digits = shift_right_to_even(scaled, places, false);
-        let scale = u128::from(FRACTION_SCALE);
-        let value = u128::from(integer) * scale + digits;
-        text.extend_from_slice((value / scale).to_string().as_bytes());
-        let digits = value % scale;
+        let value = u128::from(integer).wrapping_mul(FRACTION_SCALE).wrapping_add(digits);
+        text.extend_from_slice((value / FRACTION_SCALE).to_string().as_bytes());
+        let digits = value % FRACTION_SCALE;
         if digits != 0 {
             text.extend_from_slice(format!(".{digits:017}").trim_end_matches('0').as_bytes());
         }
     }
 
     /// Whether this is one of the two infinities.
-    pub fn is_infinite(&self) -> bool {
+    pub fn is_infinite(self) -> bool {
         self.exponent == EXPONENT_INFINITE
     }
 
@@ -171,8 +172,8 @@ impl LongDouble {
             return LongDouble { negative: false, mantissa: 0, exponent: EXPONENT_MIN };
         }
         // Positive when bits must go, negative when zeros must come.
-        let excess = 64 - bits.leading_zeros().cast_signed();
-        let mut rounded_exponent = (exponent + excess).max(EXPONENT_MIN);
+        let excess = 64_i32.saturating_sub(bits.leading_zeros().cast_signed());
+        let mut rounded_exponent = exponent.saturating_add(excess).max(EXPONENT_MIN);
         let distance = exponent.abs_diff(rounded_exponent);
         let mut kept = if rounded_exponent >= exponent {
             shift_right_to_even(bits, distance, sticky)
@@ -181,7 +182,7 @@ impl LongDouble {
         };
         if kept >> 64 != 0 {
             kept >>= 1;
-            rounded_exponent += 1;
+            rounded_exponent = rounded_exponent.saturating_add(1);
         }
         if kept == 0 {
             rounded_exponent = EXPONENT_MIN;
@@ -224,42 +225,36 @@ impl PartialOrd for LongDouble {
     }
 }
 
-impl From<i64> for LongDouble {
-    fn from(value: i64) -> LongDouble {
-        LongDouble::from_i64(value)
-    }
-}
-
 /// `[digits] [. digits] [e exponent]` with a digit before the exponent.
 fn parse_decimal(negative: bool, text: &[u8]) -> Option<LongDouble> {
     let (text, written_exponent) = split_exponent(text, b'e')?;
     let (integer, fraction) = split_point(text, u8::is_ascii_digit)?;
     let digits = integer.iter().chain(fraction).copied();
     let mut digits: Vec<u8> = digits.skip_while(|digit| *digit == b'0').collect();
-    let mut power = written_exponent - length(fraction);
+    let mut power = written_exponent.saturating_sub(length(fraction));
     while digits.last() == Some(&b'0') {
         digits.pop();
-        power += 1;
+        power = power.saturating_add(1);
     }
     if digits.is_empty() {
-        return Some(LongDouble::from_i64(0));
+        return Some(LongDouble::ZERO);
     }
-    let first_digit_power = power + length(&digits) - 1;
+    let first_digit_power = power.saturating_add(length(&digits)).saturating_sub(1);
     if !(DECIMAL_POWER_MIN..=DECIMAL_POWER_MAX).contains(&first_digit_power) {
         return None;
     }
     let powers_of_five = power.unsigned_abs();
     let (bits, exponent, sticky) = if digits.len() <= 19 && power.abs() <= 27 {
         let value = decimal_word(&digits);
-        let factor = 5_u64.pow(powers_of_five);
+        let factor = u128::from(5_u64.wrapping_pow(powers_of_five));
         if power >= 0 {
-            (u128::from(value) * u128::from(factor), 0, false)
+            (u128::from(value).wrapping_mul(factor), 0, false)
         } else {
             // At least 2^127 / 2^63, which leaves a half bit below the 64 bits to keep.
             let zeros = value.leading_zeros();
             let dividend = u128::from(value << zeros) << 64;
-            let (quotient, rest) = (dividend / u128::from(factor), dividend % u128::from(factor));
-            (quotient, -64 - zeros.cast_signed(), rest != 0)
+            let (quotient, rest) = (dividend.checked_div(factor)?, dividend.checked_rem(factor)?);
+            (quotient, (-64_i32).saturating_sub(zeros.cast_signed()), rest != 0)
         }
     } else {
         let mut value = Natural::from_digits(&digits);
@@ -272,7 +267,7 @@ fn parse_decimal(negative: bool, text: &[u8]) -> Option<LongDouble> {
             value.quotient_bits(divisor)
         }
     };
-    LongDouble::rounded(negative, bits, exponent + power, sticky).within_range()
+    LongDouble::rounded(negative, bits, exponent.saturating_add(power), sticky).within_range()
 }
 
 /// `[digits] [. digits] [p exponent]` with a digit before the exponent, which is a power of two.
@@ -280,18 +275,18 @@ fn parse_hexadecimal(negative: bool, text: &[u8]) -> Option<LongDouble> {
     let (text, mut exponent) = split_exponent(text, b'p')?;
     let (integer, fraction) = split_point(text, u8::is_ascii_hexdigit)?;
     let (mut bits, mut sticky) = (0_u128, false);
-    exponent -= 4 * length(fraction);
+    exponent = exponent.saturating_sub(length(fraction).saturating_mul(4));
     for digit in integer.iter().chain(fraction) {
         let digit = char::from(*digit).to_digit(16)?;
         if bits >> 124 == 0 {
             bits = bits << 4 | u128::from(digit);
         } else {
             sticky |= digit != 0;
-            exponent += 4;
+            exponent = exponent.saturating_add(4);
         }
     }
     if bits == 0 {
-        return Some(LongDouble::from_i64(0));
+        return Some(LongDouble::ZERO);
     }
     LongDouble::rounded(negative, bits, exponent, sticky).within_range()
 }
@@ -306,26 +301,28 @@ fn split_sign(text: &[u8]) -> (bool, &[u8]) {
 
 /// Cuts off the exponent, which needs a digit and saturates at `WRITTEN_EXPONENT_MAX`.
 fn split_exponent(text: &[u8], marker: u8) -> Option<(&[u8], i32)> {
-    let Some(position) = text.iter().position(|byte| byte.eq_ignore_ascii_case(&marker)) else {
-        return Some((text, 0));
-    };
-    let (negative, digits) = split_sign(&text[position + 1..]);
+    let mut parts = text.splitn(2, |byte| byte.eq_ignore_ascii_case(&marker));
+    let text = parts.next()?;
+    let Some(exponent) = parts.next() else { return Some((text, 0)) };
+    let (negative, digits) = split_sign(exponent);
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
     let exponent = digits.iter().fold(0, |exponent: i32, digit| {
-        (exponent * 10 + i32::from(digit - b'0')).min(WRITTEN_EXPONENT_MAX)
+        let digit = i32::from(digit.wrapping_sub(b'0'));
+        exponent.saturating_mul(10).saturating_add(digit).min(WRITTEN_EXPONENT_MAX)
     });
-    Some((&text[..position], if negative { -exponent } else { exponent }))
+    Some((text, if negative { exponent.saturating_neg() } else { exponent }))
 }
 
 /// The digits before and after the point; `None` without digits or with any other byte.
 fn split_point(text: &[u8], is_digit: fn(&u8) -> bool) -> Option<(&[u8], &[u8])> {
-    let point = text.iter().position(|byte| *byte == b'.');
-    let integer = &text[..point.unwrap_or(text.len())];
-    let fraction = point.map_or(&[][..], |point| &text[point + 1..]);
+    let mut parts = text.splitn(2, |byte| *byte == b'.');
+    let integer = parts.next()?;
+    let fraction = parts.next().unwrap_or_default();
+    let is_empty = integer.is_empty() && fraction.is_empty();
     let digits_only = integer.iter().chain(fraction).all(is_digit);
-    (digits_only && integer.len() + fraction.len() > 0).then_some((integer, fraction))
+    (digits_only && !is_empty).then_some((integer, fraction))
 }
 
 /// Divides by a power of two, rounding to nearest, ties to even.
@@ -337,22 +334,26 @@ fn shift_right_to_even(bits: u128, distance: u32, sticky: bool) -> u128 {
     let kept = doubled >> 1;
     let more_than_half = sticky || bits.trailing_zeros() < below_half;
     let round_up = doubled & 1 == 1 && (more_than_half || kept & 1 == 1);
-    kept + u128::from(round_up)
+    kept.wrapping_add(u128::from(round_up))
 }
 
 /// The value of at most 19 decimal digits.
 fn decimal_word(digits: &[u8]) -> u64 {
-    digits.iter().fold(0, |value, digit| value * 10 + u64::from(digit - b'0'))
+    digits.iter().fold(0_u64, |value, digit| {
+        value.wrapping_mul(10).wrapping_add(u64::from(digit.wrapping_sub(b'0')))
+    })
 }
 
 /// A length within `TEXT_LEN_MAX`, as an exponent.
 fn length(digits: &[u8]) -> i32 {
-    i32::try_from(digits.len()).expect("texts are shorter than TEXT_LEN_MAX")
+    debug_assert!(digits.len() < TEXT_LEN_MAX, "longer texts are refused");
+    i32::try_from(digits.len()).unwrap_or(i32::MAX)
 }
 
 /// The lower 64 bits.
 fn low_word(bits: u128) -> u64 {
-    (bits & u128::from(u64::MAX)) as u64
+    const WORD: u128 = u64::MAX as u128;
+    (bits & WORD) as u64
 }
 
 /// A natural number: 64-bit words, lowest first, without zero words at the end.
@@ -366,7 +367,7 @@ impl Natural {
     fn from_digits(digits: &[u8]) -> Natural {
         let mut value = Natural(Vec::new());
         for chunk in digits.chunks(19) {
-            let scale = (0..chunk.len()).fold(1_u64, |scale, _| scale * 10);
+            let scale = chunk.iter().fold(1_u64, |scale, _| scale.wrapping_mul(10));
             value.multiply_and_add(scale, decimal_word(chunk));
         }
         value
@@ -375,7 +376,8 @@ impl Natural {
     fn multiply_and_add(&mut self, factor: u64, addend: u64) {
         let mut carry = u128::from(addend);
         for word in &mut self.0 {
-            carry += u128::from(*word) * u128::from(factor);
+            // At most (2^64 - 1)^2 + 2^64 - 1, which 128 bits hold.
+            carry = u128::from(*word).wrapping_mul(u128::from(factor)).wrapping_add(carry);
             *word = low_word(carry);
             carry >>= 64;
         }
@@ -386,7 +388,7 @@ impl Natural {
         for _ in 0..power / 27 {
             self.multiply_and_add(FIVE_TO_27, 0);
         }
-        self.multiply_and_add(5_u64.pow(power % 27), 0);
+        self.multiply_and_add(5_u64.wrapping_pow(power % 27), 0);
     }
 
     fn shift_left(&mut self, distance: u32) {
@@ -432,21 +434,29 @@ impl Natural {
     }
 
     fn bit_length(&self) -> u32 {
-        let words = u32::try_from(self.0.len()).expect("numbers have some thousand bits");
-        words * 64 - self.0.last().map_or(0, |word| word.leading_zeros())
+        // Numbers have some ten thousand bits, so nothing saturates.
+        let words = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
+        words.saturating_mul(64).saturating_sub(self.leading_zeros())
+    }
+
+    /// Zero bits above the highest one of the last word.
+    fn leading_zeros(&self) -> u32 {
+        self.0.last().map_or(0, |word| word.leading_zeros())
     }
 
     /// `(bits, exponent, sticky)` of the number, for `LongDouble::rounded`.
     fn leading_bits(mut self) -> (u128, i32, bool) {
-        let excess = self.bit_length().cast_signed() - 128;
+        let excess = self.bit_length().cast_signed().saturating_sub(128);
         if excess <= 0 {
             let bits = self.0.iter().rev().fold(0, |bits, word| bits << 64 | u128::from(*word));
             return (bits, 0, false);
         }
-        self.shift_left(self.0.last().map_or(0, |word| word.leading_zeros()));
-        let lower = self.0.len() - 2;
-        let bits = u128::from(self.0[lower + 1]) << 64 | u128::from(self.0[lower]);
-        (bits, excess, self.0[..lower].iter().any(|word| *word != 0))
+        self.shift_left(self.leading_zeros());
+        let [below @ .., low, high] = self.0.as_slice() else {
+            unreachable!("more than 128 bits do not fit two words");
+        };
+        let bits = u128::from(*high) << 64 | u128::from(*low);
+        (bits, excess, below.iter().any(|word| *word != 0))
     }
 
     /// `(bits, exponent, sticky)` of the quotient of two numbers that are not zero, by long
@@ -465,8 +475,8 @@ impl Natural {
             }
             self.shift_left(1);
         }
-        let alignment = length.cast_signed() - divisor_length.cast_signed();
-        (quotient, alignment - (STEPS - 1), !self.0.is_empty())
+        let alignment = length.cast_signed().saturating_sub(divisor_length.cast_signed());
+        (quotient, alignment.saturating_sub(STEPS - 1), !self.0.is_empty())
     }
 
     fn append_decimal(mut self, text: &mut Vec<u8>) {
@@ -475,8 +485,8 @@ impl Natural {
             let mut rest = 0_u128;
             for word in self.0.iter_mut().rev() {
                 rest = rest << 64 | u128::from(*word);
-                *word = low_word(rest / u128::from(TEN_TO_19));
-                rest %= u128::from(TEN_TO_19);
+                *word = low_word(rest / TEN_TO_19);
+                rest %= TEN_TO_19;
             }
             self.trim();
             chunks.push(rest);
@@ -584,7 +594,7 @@ mod tests {
         let largest = LongDouble::parse(b"0x0.ffffffffffffffffp16384").expect("largest is finite");
         assert_eq!((largest.mantissa, largest.exponent), (u64::MAX, EXPONENT_MAX));
         assert_eq!(largest.to_text().len(), 4933);
-        assert_eq!(largest.checked_add(LongDouble::from(1)), Some(largest));
+        assert_eq!(largest.checked_add(LongDouble::from_i64(1)), Some(largest));
         assert_eq!(largest.checked_add(largest), None);
         let smallest = LongDouble::parse(b"0x1p-16445").expect("smallest is not zero");
         assert_eq!((smallest.mantissa, smallest.exponent), (1, EXPONENT_MIN));
@@ -596,7 +606,7 @@ mod tests {
         for value in [0, 1, -1, 10, i64::MAX, i64::MIN, i64::MIN + 1, 1 << 53, (1 << 53) + 1] {
             let text = value.to_string().into_bytes();
             assert_eq!(LongDouble::from_i64(value).to_text(), text);
-            assert_eq!(LongDouble::parse(&text), Some(LongDouble::from(value)));
+            assert_eq!(LongDouble::parse(&text), Some(LongDouble::from_i64(value)));
         }
     }
 }

@@ -13,7 +13,7 @@ use protocol::reply::Reply;
 use table::Entry;
 
 use self::random::Random;
-use self::walk::{Position, walk};
+use self::walk::{Position, SHARD_COUNT, walk};
 use crate::generic::type_name;
 use crate::spec::{Flags, Group};
 use crate::{Command, Context, Failure, Handler, Outcome};
@@ -54,22 +54,20 @@ pub static COMMANDS: &[Command<Handler>] = &[
 fn scan(ctx: &mut Context<'_>) -> Outcome {
     let (mut position, request) = Request::of(ctx)?;
     let now_ms = ctx.now_ms;
-    let (mut encoded, mut found, mut visited, mut steps) = (Vec::new(), 0, 0_usize, 0);
+    let (mut found, mut visited, mut steps) = (Found::default(), 0_usize, 0_usize);
     walk_some(ctx, &mut position, |db, from| {
         let next = db.scan(from, now_ms, |entry| {
-            visited += 1;
+            visited = visited.saturating_add(1);
             if request.filter.admits(entry) {
-                found += 1;
-                Reply::new(&mut encoded, false).bulk(entry.key());
+                found.push(entry);
             }
         });
-        steps += 1;
+        steps = steps.saturating_add(1);
         (next, visited >= request.count || steps >= request.steps_max())
     })?;
     ctx.reply.array(2);
     ctx.reply.bulk_integer(position.cursor().cast_signed());
-    ctx.reply.array(found);
-    ctx.reply.encoded(&encoded);
+    found.show(&mut ctx.reply);
     Ok(())
 }
 
@@ -77,7 +75,7 @@ fn scan(ctx: &mut Context<'_>) -> Outcome {
 fn rm(ctx: &mut Context<'_>) -> Outcome {
     let (mut position, request) = Request::of(ctx)?;
     let (keyspace, now_ms) = (ctx.keyspace, ctx.now_ms);
-    let (mut doomed, mut removed, mut steps) = (Vec::new(), 0, 0);
+    let (mut doomed, mut removed, mut steps) = (Vec::new(), 0_usize, 0_usize);
     walk_some(ctx, &mut position, |db, from| {
         let next = db.scan(from, now_ms, |entry| {
             if request.filter.admits(entry) {
@@ -85,14 +83,15 @@ fn rm(ctx: &mut Context<'_>) -> Outcome {
             }
         });
         for key in doomed.drain(..) {
-            removed += usize::from(db.remove(&keyspace.key(&key), now_ms));
+            let was_there = db.remove(&keyspace.key(&key), now_ms);
+            removed = removed.saturating_add(usize::from(was_there));
         }
-        steps += 1;
+        steps = steps.saturating_add(1);
         (next, removed >= request.count || steps >= request.steps_max())
     })?;
     ctx.reply.array(2);
     ctx.reply.bulk_integer(position.cursor().cast_signed());
-    ctx.reply.integer(i64::try_from(removed).unwrap_or(i64::MAX));
+    ctx.reply.count(removed);
     Ok(())
 }
 
@@ -106,6 +105,25 @@ fn walk_some(
     match walk(ctx, position, visit) {
         Err(Failure::Detach) if *position != start => Ok(()),
         outcome => outcome,
+    }
+}
+
+/// Keys found, as encoded replies.
+#[derive(Default)]
+struct Found {
+    encoded: Vec<u8>,
+    count: usize,
+}
+
+impl Found {
+    fn push(&mut self, entry: &Entry) {
+        self.count = self.count.saturating_add(1);
+        Reply::new(&mut self.encoded, false).bulk(entry.key());
+    }
+
+    fn show(&self, reply: &mut Reply<'_>) {
+        reply.array(self.count);
+        reply.encoded(&self.encoded);
     }
 }
 
@@ -186,13 +204,11 @@ fn parse_cursor(word: &[u8]) -> Option<u64> {
         [b'+', digits @ ..] => (false, digits),
         digits => (false, digits),
     };
-    if digits.is_empty() {
+    // Rust would take a second sign.
+    if !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let magnitude = digits.iter().try_fold(0_u64, |value, &byte| {
-        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
-        value.checked_mul(10)?.checked_add(digit)
-    })?;
+    let magnitude: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
     Some(if negative { magnitude.wrapping_neg() } else { magnitude })
 }
 
@@ -220,18 +236,16 @@ fn is_volatile(word: &[u8]) -> Result<bool, Failure> {
 
 fn keys(ctx: &mut Context<'_>) -> Outcome {
     let (pattern, now_ms) = (ctx.args.get(1), ctx.now_ms);
-    let (mut encoded, mut found, mut position) = (Vec::new(), 0, Position::START);
+    let (mut found, mut position) = (Found::default(), Position::START);
     walk(ctx, &mut position, |db, from| {
         let next = db.scan(from, now_ms, |entry| {
             if glob::matches(pattern, entry.key()) {
-                found += 1;
-                Reply::new(&mut encoded, false).bulk(entry.key());
+                found.push(entry);
             }
         });
         (next, false)
     })?;
-    ctx.reply.array(found);
-    ctx.reply.encoded(&encoded);
+    found.show(&mut ctx.reply);
     Ok(())
 }
 
@@ -263,9 +277,9 @@ fn drawn_key(ctx: &mut Context<'_>, random: &mut Random) -> Option<Vec<u8>> {
 fn any_key(ctx: &mut Context<'_>, random: &mut Random) -> Result<Option<Vec<u8>>, Failure> {
     let (now_ms, may_wait) = (ctx.now_ms, ctx.may_wait);
     for start in [Position::of_shard(random_shard(random)), Position::START] {
-        let (mut found, mut steps, mut position) = (None, 0, start);
+        let (mut found, mut steps, mut position) = (None, 0_usize, start);
         walk(ctx, &mut position, |db, from| {
-            steps += 1;
+            steps = steps.saturating_add(1);
             if from == 0 {
                 found = db.random(now_ms, || random.draw()).map(|entry| entry.key().to_vec());
             }
@@ -287,7 +301,8 @@ fn any_key(ctx: &mut Context<'_>, random: &mut Random) -> Result<Option<Vec<u8>>
 }
 
 fn random_shard(random: &mut Random) -> u16 {
-    (random.draw() % SHARDS as u64) as u16
+    let [low, high, ..] = random.draw().to_le_bytes();
+    u16::from_le_bytes([low, high]) % SHARD_COUNT
 }
 
 #[cfg(test)]

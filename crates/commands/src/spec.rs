@@ -4,14 +4,14 @@
 //! Rows are built in constants:
 //!
 //! ```text
-//! Command::new("append", 3, append)          name, arity, handler
-//!     .flags(Flags::WRITE.union(Flags::DENYOOM).union(Flags::FAST))
-//!     .keys(&[KeySpec::one(Access::UPDATE)])
-//!     .docs(Group::String, "2.0.0", "Appends a string to the value of a key."),
+//! Command::<Handler>::new("type", 2, type_of)          name, arity, handler
+//!     .flags(Flags::READONLY.union(Flags::FAST))
+//!     .keys(&[KeySpec::one(Access::INSPECT)])
+//!     .docs(Group::Generic, "1.0.0", "Determines the type of value stored at a key."),
 //! ```
 //!
-//! Arity counts the command's name; a negative one is a minimum. Categories of ACL follow from flags
-//! and group as in Redis.
+//! Arity counts the command's name; a negative one is a minimum. Categories of ACL follow from
+//! flags and group as in Redis.
 
 use bitflags::bitflags;
 
@@ -204,24 +204,24 @@ impl KeySpec {
         let begin = usize::from(self.begin);
         let (first, step, end) = match self.find {
             Find::Range { last, step } => {
-                let last = usize::from(last.unsigned_abs());
-                let negative = matches!(self.find, Find::Range { last: ..0, .. });
-                let end = if negative { argc + 1 - last } else { begin + last + 1 };
-                (begin, usize::from(step), end.min(argc))
+                let from = if last < 0 { argc } else { begin };
+                let last_key = from.saturating_add_signed(isize::from(last));
+                (begin, usize::from(step), last_key.saturating_add(1).min(argc))
             }
             Find::Counted { step } => {
                 let count =
                     if begin < argc { protocol::number::parse_i64(arg(begin)) } else { None };
                 let step = usize::from(step);
                 let keys = count.and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
-                let end = keys.saturating_mul(step).saturating_add(begin + 1);
-                (begin + 1, step, if end > argc { 0 } else { end })
+                let first = begin.saturating_add(1);
+                let end = keys.saturating_mul(step).saturating_add(first);
+                (first, step, if end > argc { 0 } else { end })
             }
         };
         let mut index = first;
         while index < end {
             found(index);
-            index += step;
+            index = index.saturating_add(step);
         }
     }
 }

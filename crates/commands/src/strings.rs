@@ -7,7 +7,7 @@
 //! `WRONGTYPE`, the check belongs right behind the lookup.
 
 mod conditions;
-mod counters;
+pub(crate) mod counters;
 mod increx;
 mod lcs;
 mod many;
@@ -63,7 +63,7 @@ pub static COMMANDS: &[Command<Handler>] = &[
             Group::String,
             "1.0.0",
             "Decrements a number from the integer value of a key. \
-         Uses 0 as initial value if the key doesn't exist.",
+             Uses 0 as initial value if the key doesn't exist.",
         ),
     Command::<Handler>::new("delex", -2, delex)
         .flags(TAKE_FAST)
@@ -119,7 +119,7 @@ pub static COMMANDS: &[Command<Handler>] = &[
             Group::String,
             "1.0.0",
             "Increments the integer value of a key by a number. \
-         Uses 0 as initial value if the key doesn't exist.",
+             Uses 0 as initial value if the key doesn't exist.",
         ),
     Command::<Handler>::new("incrbyfloat", 3, counters::incrbyfloat)
         .flags(WRITE_FAST)
@@ -137,7 +137,7 @@ pub static COMMANDS: &[Command<Handler>] = &[
             Group::String,
             "8.8.0",
             "Increments the numeric value of a key by a number and sets its expiration time. \
-         Uses 0 as initial value if the key doesn't exist.",
+             Uses 0 as initial value if the key doesn't exist.",
         ),
     Command::<Handler>::new("lcs", -3, lcs::lcs).flags(READ).keys(READ_TWO).docs(
         Group::String,
@@ -180,7 +180,7 @@ pub static COMMANDS: &[Command<Handler>] = &[
         .keys(&[KeySpec::one(Access::EXTEND)])
         .docs(
             Group::String,
-            "",
+            "dragonfly",
             "Prepends a string to the value of a key. Creates the key if it doesn't exist.",
         ),
     Command::<Handler>::new("psetex", 4, psetex)
@@ -208,7 +208,7 @@ pub static COMMANDS: &[Command<Handler>] = &[
             Group::String,
             "2.0.0",
             "Sets the string value and expiration time of a key. \
-         Creates the key if it doesn't exist.",
+             Creates the key if it doesn't exist.",
         ),
     Command::<Handler>::new("setnx", 3, setnx)
         .flags(WRITE_FAST)
@@ -418,7 +418,7 @@ fn strlen(ctx: &mut Context<'_>) -> Outcome {
     let (key, now_ms) = (ctx.key(0), ctx.now_ms);
     let (db, reply) = ctx.open(&key);
     let len = db.read(&key, now_ms).map_or(0, |entry| entry.value().len());
-    reply.integer(signed(len));
+    reply.count(len);
     Ok(())
 }
 
@@ -468,11 +468,6 @@ fn remove_if<'a>(
     }
     reply.integer(i64::from(removed));
     Ok(())
-}
-
-/// A length as replies have it; none is anywhere near the limit.
-fn signed(len: usize) -> i64 {
-    i64::try_from(len).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

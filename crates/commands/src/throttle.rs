@@ -13,12 +13,12 @@
 //! Times in the store are nanoseconds of Unix time, as Dragonfly has them; the clock ticks in
 //! milliseconds.
 
-use protocol::number::parse_i64;
 use table::{Entry, Value};
 
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::spec::{Access, Flags, Group, KeySpec};
+use crate::strings::counters::integer;
 use crate::{Command, Handler};
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -30,7 +30,7 @@ const ZERO_RATE: Failure = Failure::text("ERR zero rates are not supported");
 pub static COMMANDS: &[Command<Handler>] = &[Command::<Handler>::new("cl.throttle", -5, throttle)
     .flags(Flags::WRITE.union(Flags::DENYOOM).union(Flags::FAST))
     .keys(&[KeySpec::one(Access::EXCHANGE)])
-    .docs(Group::String, "", "Limits the rate of actions under a key.")];
+    .docs(Group::String, "dragonfly", "Limits the rate of actions under a key.")];
 
 /// A rate and how much of it is asked for. Times are nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ fn throttle(ctx: &mut Context<'_>) -> Outcome {
     let (db, reply) = ctx.open(&key);
     let verdict;
     if let Some(mut entry) = db.get_mut(&key, now_ms) {
-        verdict = rate.judge(stored(entry.value())?, now_ns).ok_or(Failure::NotInteger)?;
+        verdict = rate.judge(integer(entry.value())?, now_ns).ok_or(Failure::NotInteger)?;
         if let Some((tat, at)) = verdict.to_store() {
             if at > now_ms {
                 entry.set(Value::Int(tat), Some(at));
@@ -93,13 +93,6 @@ fn throttle(ctx: &mut Context<'_>) -> Outcome {
 fn natural(word: &[u8]) -> Result<u64, Failure> {
     let text = std::str::from_utf8(word).map_err(|_| Failure::NotInteger)?;
     text.parse().map_err(|_| Failure::NotInteger)
-}
-
-fn stored(value: Value<'_>) -> Result<i64, Failure> {
-    match value {
-        Value::Int(tat) => Ok(tat),
-        Value::Bytes(text) => parse_i64(text).ok_or(Failure::NotInteger),
-    }
 }
 
 /// Milliseconds as seconds; Dragonfly's way to round up, which makes two of a thousand.

@@ -45,8 +45,7 @@ const fn ends_bare_word(byte: u8) -> bool {
 fn read_word<'a>(mut rest: &'a [u8], word: &mut Vec<u8>) -> Result<&'a [u8], ProtocolError> {
     while let Some((&byte, after)) = rest.split_first() {
         match byte {
-            b'"' => return close_quote(read_double_quoted(after, word)?),
-            b'\'' => return close_quote(read_single_quoted(after, word)?),
+            b'"' | b'\'' => return close_quote(read_quoted(byte, after, word)?),
             _ if ends_bare_word(byte) => return Ok(rest),
             _ => word.push(byte),
         }
@@ -63,44 +62,26 @@ fn close_quote(rest: &[u8]) -> Result<&[u8], ProtocolError> {
     }
 }
 
-/// Reads up to the closing double quote and returns what follows it.
-fn read_double_quoted<'a>(
+/// Reads up to the closing `quote` and returns what follows it. Between single quotes only their
+/// own escape is one.
+fn read_quoted<'a>(
+    quote: u8,
     mut rest: &'a [u8],
     word: &mut Vec<u8>,
 ) -> Result<&'a [u8], ProtocolError> {
+    let is_double = quote == b'"';
     loop {
         rest = match rest {
             [] => return Err(ProtocolError::UnbalancedQuotes),
-            [b'"', after @ ..] => return Ok(after),
+            [byte, after @ ..] if *byte == quote => return Ok(after),
             [b'\\', b'x', high, low, after @ ..]
-                if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
+                if is_double && high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
             {
                 word.push((hex_value(*high) << 4) | hex_value(*low));
                 after
             }
-            [b'\\', escaped, after @ ..] => {
+            [b'\\', escaped, after @ ..] if is_double || *escaped == quote => {
                 word.push(unescape(*escaped));
-                after
-            }
-            [byte, after @ ..] => {
-                word.push(*byte);
-                after
-            }
-        };
-    }
-}
-
-/// Reads up to the closing single quote and returns what follows it.
-fn read_single_quoted<'a>(
-    mut rest: &'a [u8],
-    word: &mut Vec<u8>,
-) -> Result<&'a [u8], ProtocolError> {
-    loop {
-        rest = match rest {
-            [] => return Err(ProtocolError::UnbalancedQuotes),
-            [b'\'', after @ ..] => return Ok(after),
-            [b'\\', b'\'', after @ ..] => {
-                word.push(b'\'');
                 after
             }
             [byte, after @ ..] => {
@@ -125,9 +106,9 @@ const fn unescape(byte: u8) -> u8 {
 /// The value of a hexadecimal digit, zero for any other byte.
 pub(crate) const fn hex_value(digit: u8) -> u8 {
     match digit {
-        b'0'..=b'9' => digit - b'0',
-        b'a'..=b'f' => digit - b'a' + 10,
-        b'A'..=b'F' => digit - b'A' + 10,
+        b'0'..=b'9' => digit.wrapping_sub(b'0'),
+        b'a'..=b'f' => digit.wrapping_sub(b'a' - 10),
+        b'A'..=b'F' => digit.wrapping_sub(b'A' - 10),
         _ => 0,
     }
 }

@@ -30,13 +30,14 @@ pub fn parse_i64(text: &[u8]) -> Option<i64> {
     let (&first, rest) = text.split_first()?;
     match first {
         b'0' if rest.is_empty() => Some(0),
-        b'1'..=b'9' => rest.iter().try_fold(i64::from(first - b'0'), |value, &byte| {
+        b'1'..=b'9' => rest.iter().try_fold(i64::from(first.wrapping_sub(b'0')), |value, &byte| {
             value.checked_mul(10)?.checked_add(decimal_digit(byte)?)
         }),
         // Counted downwards, because -2^63 has no positive twin.
         b'-' => match rest.split_first()? {
             (&leading @ b'1'..=b'9', rest) => {
-                rest.iter().try_fold(-i64::from(leading - b'0'), |value, &byte| {
+                let first = i64::from(leading.wrapping_sub(b'0')).wrapping_neg();
+                rest.iter().try_fold(first, |value, &byte| {
                     value.checked_mul(10)?.checked_sub(decimal_digit(byte)?)
                 })
             }
@@ -123,7 +124,7 @@ fn parse_exponent(text: &[u8]) -> Option<i64> {
         let next = value.saturating_mul(10).saturating_add(decimal_digit(byte)?);
         Some(next.min(EXPONENT_MAX))
     })?;
-    Some(if negative { -magnitude } else { magnitude })
+    Some(if negative { magnitude.saturating_neg() } else { magnitude })
 }
 
 /// The digits of a hexadecimal float: `bits` times two to the `exponent`, and whether any one bits
@@ -144,8 +145,12 @@ impl Mantissa {
             self.has_tail |= digit != 0;
         }
         // A digit that fits shifts the ones before it; one behind the point shifts the point.
-        let shift = i64::from(!fits) - i64::from(after_point);
-        self.exponent = self.exponent.saturating_add(shift * 4);
+        let shift = match (fits, after_point) {
+            (true, true) => -4,
+            (false, false) => 4,
+            _ => 0,
+        };
+        self.exponent = self.exponent.saturating_add(shift);
     }
 
     /// Rounds to the nearest float, ties to even; `None` when it overflows or vanishes to zero.
@@ -159,26 +164,27 @@ impl Mantissa {
         let leading_zeros = self.bits.leading_zeros();
         let bits = u128::from(self.bits << leading_zeros);
         // The power of two of the first bit.
-        let exponent = self.exponent.saturating_add(exponent) - i64::from(leading_zeros) + 63;
+        let exponent = self.exponent.saturating_add(exponent);
+        let exponent = exponent.saturating_add(63).saturating_sub(i64::from(leading_zeros));
         if exponent > EXPONENT_MAX {
             return None;
         }
         // A float below the normal range keeps fewer bits.
-        let lost_bits = (EXPONENT_MIN - exponent).max(0);
-        let dropped = u32::try_from(64 - MANTISSA_BITS + lost_bits).ok()?;
+        let lost_bits = EXPONENT_MIN.saturating_sub(exponent).max(0);
+        let dropped = u32::try_from(lost_bits.saturating_add(64 - MANTISSA_BITS)).ok()?;
         if dropped > 64 {
             return None;
         }
         let kept = bits >> dropped;
-        let remainder = bits - (kept << dropped);
-        let half = 1_u128 << (dropped - 1);
+        let remainder = bits.wrapping_sub(kept << dropped);
+        let half = (1_u128 << dropped) >> 1;
         let is_odd = kept & 1 == 1;
         let rounds_up = remainder > half || (remainder == half && (self.has_tail || is_odd));
-        let kept = u64::try_from(kept).ok()? + u64::from(rounds_up);
+        let kept = u64::try_from(kept).ok()?.checked_add(u64::from(rounds_up))?;
         // The first kept bit of a normal float is the one its exponent implies, so adding it
         // counts the exponent up; a carry out of rounding does the same.
-        let biased = u64::try_from((exponent - EXPONENT_MIN).max(0)).ok()?;
-        let value = f64::from_bits((biased << 52) + kept);
+        let biased = u64::try_from(exponent.saturating_sub(EXPONENT_MIN).max(0)).ok()?;
+        let value = f64::from_bits((biased << 52).checked_add(kept)?);
         (value.is_finite() && value != 0.0).then_some(value)
     }
 }
@@ -201,7 +207,10 @@ fn exact_integer(value: f64) -> Option<i64> {
     if value.abs() > INTEGER_TEXT_MAX || value.is_nan() {
         return None;
     }
-    // In range as just checked, so the conversion only drops a fraction, which is then seen.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "in range as just checked; a fraction is dropped, which the comparison sees"
+    )]
     let integer = value as i64;
     let is_exact = integer as f64 == value && !(integer == 0 && value.is_sign_negative());
     is_exact.then_some(integer)
@@ -216,7 +225,7 @@ fn write_fraction(out: &mut Vec<u8>, value: f64) {
     let mut buffer = itoa::Buffer::new();
     let digits = buffer.format(number).as_bytes();
     let count = i32::try_from(digits.len()).unwrap_or(i32::MAX);
-    let leading_exponent = exponent + count - 1;
+    let leading_exponent = exponent.saturating_add(count).saturating_sub(1);
     if (0..=TRAILING_ZEROS_MAX).contains(&exponent) {
         out.extend_from_slice(digits);
         pad_zeros(out, exponent);
@@ -224,7 +233,7 @@ fn write_fraction(out: &mut Vec<u8>, value: f64) {
         && (exponent >= -FRACTION_DIGITS_MAX
             || leading_exponent.unsigned_abs() <= PLAIN_EXPONENT_MAX)
     {
-        write_plain(out, digits, count + exponent);
+        write_plain(out, digits, count.saturating_add(exponent));
     } else {
         write_scientific(out, digits, leading_exponent);
     }
@@ -241,7 +250,7 @@ fn write_plain(out: &mut Vec<u8>, digits: &[u8], point: i32) {
         }
         None => {
             out.extend_from_slice(b"0.");
-            pad_zeros(out, -point);
+            pad_zeros(out, point.saturating_neg());
             out.extend_from_slice(digits);
         }
     }
@@ -261,7 +270,7 @@ fn write_scientific(out: &mut Vec<u8>, digits: &[u8], exponent: i32) {
 
 fn pad_zeros(out: &mut Vec<u8>, count: i32) {
     let count = usize::try_from(count).unwrap_or(0);
-    out.resize(out.len() + count, b'0');
+    out.resize(out.len().saturating_add(count), b'0');
 }
 
 /// The shortest decimal that reads back as `value` (finite, not negative): number times ten to
@@ -277,10 +286,10 @@ fn shortest_decimal(value: f64) -> (u64, i32) {
         number.wrapping_mul(10).wrapping_add(u64::from(byte.wrapping_sub(b'0')))
     });
     let fraction_len = i32::try_from(fraction.len()).unwrap_or(0);
-    let mut exponent = exponent.parse().unwrap_or(0) - fraction_len;
+    let mut exponent = exponent.parse::<i32>().unwrap_or(0).saturating_sub(fraction_len);
     while number != 0 && number.is_multiple_of(10) {
         number /= 10;
-        exponent += 1;
+        exponent = exponent.saturating_add(1);
     }
     if number == 0 { (0, 0) } else { (number, exponent) }
 }

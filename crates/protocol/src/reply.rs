@@ -109,6 +109,12 @@ impl<'a> Reply<'a> {
         self.header_signed(b':', value);
     }
 
+    /// An integer that counts something.
+    #[inline]
+    pub fn count(&mut self, count: usize) {
+        self.header(b':', count);
+    }
+
     /// A string of bytes.
     #[inline]
     pub fn bulk(&mut self, bytes: &[u8]) {
@@ -174,17 +180,17 @@ impl<'a> Reply<'a> {
         }
         // The text is below 100 bytes: one digit of its length is patched, a second inserted,
         // which moves these few bytes and saves a buffer.
-        let header = self.out.len();
+        let ones_at = self.out.len().saturating_add(1);
         self.out.extend_from_slice(b"$0\r\n");
         let body = self.out.len();
         write_f64(self.out, value);
-        let len = u8::try_from(self.out.len() - body).unwrap_or(u8::MAX);
+        let len = u16::try_from(self.out.len().saturating_sub(body)).unwrap_or(u16::MAX);
         debug_assert!(len < 100, "a float has at most 26 characters");
-        if let Some(ones) = self.out.get_mut(header + 1) {
-            *ones = b'0' + len % 10;
+        if let Some(ones) = self.out.get_mut(ones_at) {
+            *ones = digit(len % 10);
         }
         if len >= 10 {
-            self.out.insert(header + 1, b'0' + len / 10);
+            self.out.insert(ones_at, digit(len / 10));
         }
         self.out.extend_from_slice(LINE_END);
     }
@@ -217,7 +223,7 @@ impl<'a> Reply<'a> {
             self.bulk(bytes);
             return;
         }
-        self.header(b'=', bytes.len().saturating_add(format.len() + 1));
+        self.header(b'=', bytes.len().saturating_add(format.len()).saturating_add(1));
         self.out.extend_from_slice(format.as_bytes());
         self.out.push(b':');
         self.out.extend_from_slice(bytes);

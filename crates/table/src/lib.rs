@@ -15,13 +15,15 @@
 //! its largest size and only then splits, so that memory per key stays level.
 //!
 //! This crate knows keys, values as bytes, and ticks of expiry. It knows no database, no command and
-//! no clock. All its `unsafe` is in `entry.rs`, `segment.rs`, `table.rs` and `peek.rs`.
+//! no clock. All its `unsafe` is in `entry.rs`, `slab.rs`, `segment.rs`, `table.rs` and
+//! `peek.rs`.
 
 pub mod bucket;
 pub mod entry;
 pub mod hash;
 pub mod peek;
 mod segment;
+mod slab;
 pub mod table;
 
 pub use entry::{Entry, Value};

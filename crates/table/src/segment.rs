@@ -11,17 +11,17 @@
 //! `tag × homes >> 19`, so homes are in the order of hashes and a copy into a segment with another
 //! number of homes needs no hash. The last homes spill into the tail.
 
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use crate::bucket::{Bucket, Slot, TAG_BITS, Tag};
 use crate::entry::NEVER;
+use crate::slab::{self, Run, UNIT, UNITS_MAX};
 
 /// An item lies at most this many buckets behind its home.
 pub(crate) const SPILL_MAX: usize = 24;
-/// The most homes that the word can count.
-pub(crate) const HOMES_LIMIT: usize = u16::MAX as usize;
+/// The most homes of one segment, which is a run of units.
+pub(crate) const HOMES_LIMIT: usize = UNITS_MAX * UNIT / size_of::<Bucket>() - 3;
 
 pub(crate) const HOMES_SHIFT: u32 = 48;
 pub(crate) const DEPTH: u64 = 63;
@@ -31,6 +31,8 @@ pub(crate) const ADDRESS: u64 = ((1 << HOMES_SHIFT) - 1) & !DEPTH;
 struct Header {
     /// A tick before which no item of the segment expires.
     earliest: AtomicU32,
+    /// The slab that the block is a run of.
+    slab: u32,
 }
 
 /// The name of a segment. Copies name the same one; its owner is the table.
@@ -49,44 +51,42 @@ const fn tail(homes: usize) -> usize {
     }
 }
 
-/// The number of homes, at least `homes`, that fill a block of the allocator.
+/// Units of memory for a header, `homes` buckets and their tail.
+fn units_for(homes: usize) -> usize {
+    ((1 + homes + tail(homes)) * size_of::<Bucket>()).div_ceil(UNIT)
+}
+
+/// The most homes that need no more units than `homes` do.
 fn filling(homes: usize) -> usize {
-    let buckets = memory::block_size(layout_of(homes).size()) / size_of::<Bucket>() - 1;
+    let buckets = units_for(homes) * UNIT / size_of::<Bucket>() - 1;
     (0..=tail(HOMES_LIMIT))
         .map(|spare| buckets - spare)
         .find(|&homes| homes + tail(homes) <= buckets)
         .unwrap_or(homes)
 }
 
-fn layout_of(homes: usize) -> Layout {
-    let buckets = 1 + homes + tail(homes);
-    match Layout::array::<Bucket>(buckets) {
-        Ok(layout) => layout,
-        Err(_) => unreachable!("{buckets} buckets"),
-    }
-}
-
 impl Segment {
-    /// A new segment without items, of at least `homes` homes: as many as its block has room for.
-    /// The allocator's classes are four to a doubling, so a segment grows by a quarter or less.
+    /// A new segment without items, of at least `homes` homes: as many as its units have room for.
     pub(crate) fn allocate(homes: usize, depth: u32) -> Self {
         let homes = filling(homes);
         assert!((1..=HOMES_LIMIT).contains(&homes), "a segment of {homes} homes");
-        let layout = layout_of(homes);
-        // SAFETY: the layout is not empty.
-        let block = unsafe { alloc(layout) };
-        let Some(block) = NonNull::new(block) else { handle_alloc_error(layout) };
+        let Run { start: block, slab, .. } = slab::allocate(units_for(homes));
         let address = block.as_ptr().expose_provenance() as u64;
         assert!(address & !ADDRESS == 0, "block at {address:#x}");
         // SAFETY: the block is fresh and has room for a header and the buckets behind it.
         unsafe {
-            block.cast::<Header>().write(Header { earliest: AtomicU32::new(NEVER) });
+            block.cast::<Header>().write(Header { earliest: AtomicU32::new(NEVER), slab });
             let first = block.cast::<Bucket>().add(1);
             for index in 0..homes + tail(homes) {
                 first.add(index).write(Bucket::new());
             }
         }
         Self((homes as u64) << HOMES_SHIFT | address | u64::from(depth))
+    }
+
+    /// The homes that a new segment gets when it needs `homes`.
+    pub(crate) fn rounded(homes: usize) -> usize {
+        filling(homes)
     }
 
     /// The segment with this word, if the word names one.
@@ -234,7 +234,7 @@ impl Segment {
 
     /// Bytes of the segment's block.
     pub(crate) fn memory(self) -> usize {
-        memory::block_size(layout_of(self.homes()).size())
+        units_for(self.homes()) * UNIT
     }
 
     /// Gives the block back. Items must have been moved or dropped.
@@ -242,8 +242,12 @@ impl Segment {
     /// # Safety
     /// Nobody uses the segment any more.
     pub(crate) unsafe fn free(self) {
-        // SAFETY: the block was allocated with this layout.
-        unsafe { dealloc(self.block().cast(), layout_of(self.homes())) };
+        // SAFETY: `allocate` wrote the header.
+        let slab = unsafe { (*self.block()).slab };
+        if let Some(start) = NonNull::new(self.block().cast()) {
+            // SAFETY: the run was allocated with these units in this slab.
+            unsafe { slab::free(Run { start, units: units_for(self.homes()), slab }) };
+        }
     }
 
     #[inline]

@@ -20,7 +20,7 @@ use crate::peek::Peek;
 use crate::segment::{ADDRESS, DEPTH, HOMES_LIMIT, HOMES_SHIFT, Segment};
 
 /// A segment with more homes splits instead of growing.
-const HOMES_MAX: usize = 253;
+const HOMES_MAX: usize = 61;
 /// A directory does not get deeper than this; segments then grow beyond [`HOMES_MAX`].
 const DEPTH_MAX: u32 = 28;
 /// A segment that is full at less than this share of its slots (in sixteenths) splits: its hashes
@@ -404,7 +404,7 @@ impl<T: Item> Table<T> {
     fn make_room(&mut self, hash: u64, hash_of: &impl Fn(&T) -> u64) {
         let Some(segment) = self.segment(hash) else {
             let segment = Segment::allocate(1, 0);
-            self.homes = 1;
+            self.homes = segment.homes();
             self.set_root(segment.word());
             return;
         };
@@ -412,7 +412,7 @@ impl<T: Item> Table<T> {
         // SAFETY: the segment is this table's.
         let count = unsafe { segment.count() };
         let uneven = count * 16 < homes * SLOTS * UNEVEN_SIXTEENTHS;
-        let larger = homes + 1;
+        let larger = homes + (homes / 8).max(1);
         if segment.depth() < DEPTH_MAX && (uneven || larger > HOMES_MAX) {
             self.split(segment, hash, count, hash_of);
         } else {
@@ -555,7 +555,9 @@ impl<T: Item> Table<T> {
         // SAFETY: the segment is this table's.
         let count = unsafe { segment.count() };
         let homes = homes_for(count);
-        if count * 16 < segment.homes() * SLOTS * SPARSE_SIXTEENTHS && homes < segment.homes() {
+        if count * 16 < segment.homes() * SLOTS * SPARSE_SIXTEENTHS
+            && Segment::rounded(homes) < segment.homes()
+        {
             self.resize(segment, hash, homes);
         }
     }
@@ -644,7 +646,6 @@ impl<T: Item> Table<T> {
         if self.watched {
             let guard = crossbeam_epoch::pin();
             guard.defer(free);
-            guard.flush();
         } else {
             free();
         }
@@ -706,7 +707,7 @@ impl<T: Item> Drop for Table<T> {
 
 /// Homes for a segment of `count` items, at a load of four fifths.
 fn homes_for(count: usize) -> usize {
-    (count * 5).div_ceil(SLOTS * 4).max(1)
+    (count * 8).div_ceil(SLOTS * 7).max(1)
 }
 
 /// Items of a segment with their hashes and ticks. They still lie in the segment.

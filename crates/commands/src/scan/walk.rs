@@ -21,6 +21,9 @@ use crate::{Context, Outcome};
 const KEPT_BITS: u32 = 43;
 /// Bits of a position that a cursor does not keep.
 const LOST_BITS: u32 = u64::BITS - KEPT_BITS;
+/// Shards, as their numbers are counted.
+#[expect(clippy::cast_possible_truncation, reason = "a key's shard is a few bits of its slot")]
+pub(super) const SHARD_COUNT: u16 = SHARDS as u16;
 /// Buckets visited in one borrowing of a shard: some 300 keys.
 const SLICE: usize = 64;
 
@@ -35,7 +38,7 @@ impl Position {
     /// Before the first key.
     pub(super) const START: Self = Self { shard: 0, hash: 0 };
     /// Behind the last key.
-    const END: Self = Self { shard: SHARDS as u16, hash: 0 };
+    const END: Self = Self { shard: SHARD_COUNT, hash: 0 };
 
     /// Before the first key of a shard.
     pub(super) const fn of_shard(shard: u16) -> Self {
@@ -70,7 +73,7 @@ impl Position {
     fn advance(&mut self, next: Option<u64>) {
         *self = match next {
             Some(hash) => Self { hash, ..*self },
-            None => Self::of_shard(self.shard + 1),
+            None => Self::of_shard(self.shard.saturating_add(1)),
         };
     }
 }

@@ -94,11 +94,15 @@ fn is_text(value: Value<'_>, text: &[u8]) -> bool {
 pub fn digest(value: Value<'_>) -> [u8; DIGEST_LEN] {
     let hash = value.with_bytes(xxh3_64);
     let mut text = [0; DIGEST_LEN];
-    for (index, digit) in text.iter_mut().rev().enumerate() {
-        let nibble = (hash >> (4 * index)) & 0xF;
-        *digit = b"0123456789abcdef"[nibble as usize];
+    for (pair, byte) in text.as_chunks_mut().0.iter_mut().zip(hash.to_be_bytes()) {
+        *pair = [hex_digit(byte >> 4), hex_digit(byte & 0xF)];
     }
     text
+}
+
+/// The character of a hexadecimal digit; `value` is below 16.
+fn hex_digit(value: u8) -> u8 {
+    if value < 10 { value.wrapping_add(b'0') } else { value.wrapping_add(b'a' - 10) }
 }
 
 #[cfg(test)]

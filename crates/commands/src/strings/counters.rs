@@ -45,7 +45,7 @@ fn increment(ctx: &mut Context<'_>, by: i64) -> Outcome {
 }
 
 /// A stored integer.
-pub(super) fn integer(value: Value<'_>) -> Result<i64, Failure> {
+pub(crate) fn integer(value: Value<'_>) -> Result<i64, Failure> {
     match value {
         Value::Int(number) => Ok(number),
         Value::Bytes(text) => parse_i64(text).ok_or(Failure::NotInteger),

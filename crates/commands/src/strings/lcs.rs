@@ -18,7 +18,6 @@ use protocol::number::parse_i64;
 use protocol::reply::Reply;
 
 use super::ranges::STRING_LEN_MAX;
-use super::signed;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 
@@ -133,7 +132,7 @@ impl<'b> Rows<'b> {
     /// Fills the table. `up` is told the cells from which the way back goes up if the bytes differ.
     fn fill(mut self, a: &[u8], mut up: impl FnMut(usize, usize)) -> u32 {
         for (i, &byte) in a.iter().enumerate() {
-            let (mut diagonal, mut left) = (0, 0);
+            let (mut diagonal, mut left) = (0_u32, 0);
             for (j, (&other, cell)) in self.b.iter().zip(&mut self.lengths).enumerate() {
                 let above = *cell;
                 let differs = byte != other;
@@ -141,7 +140,7 @@ impl<'b> Rows<'b> {
                     up(i, j);
                 }
                 // A cell is at most one more than the one above it, so this cannot overflow.
-                left = if differs { above.max(left) } else { diagonal + 1 };
+                left = if differs { above.max(left) } else { diagonal.wrapping_add(1) };
                 diagonal = above;
                 *cell = left;
             }
@@ -155,14 +154,20 @@ impl Common {
         const BITS: usize = u64::BITS as usize;
         let width = b.len();
         let mut ups = vec![0_u64; a.len().saturating_mul(width).div_ceil(BITS)];
-        let place = |i: usize, j: usize| ((i * width + j) / BITS, (i * width + j) % BITS);
+        // Within the limit on cells, so it does not overflow.
+        let place = |i: usize, j: usize| {
+            let cell = i.wrapping_mul(width).wrapping_add(j);
+            (cell / BITS, cell % BITS)
+        };
         let len = Rows::new(b).fill(a, |i, j| {
             let (word, bit) = place(i, j);
-            ups[word] |= 1 << bit;
+            if let Some(word) = ups.get_mut(word) {
+                *word |= 1 << bit;
+            }
         });
         let goes_up = |i: usize, j: usize| {
             let (word, bit) = place(i, j);
-            ups[word] >> bit & 1 == 1
+            ups.get(word).is_some_and(|word| word >> bit & 1 == 1)
         };
         Self::walk_back(a, b, len as usize, goes_up)
     }
@@ -203,21 +208,21 @@ impl Common {
             reply.array(if options.with_match_len { 3 } else { 2 });
             for (first, last) in [found.a, found.b] {
                 reply.array(2);
-                reply.integer(signed(first));
-                reply.integer(signed(last));
+                reply.count(first);
+                reply.count(last);
             }
             if options.with_match_len {
-                reply.integer(signed(found.len()));
+                reply.count(found.len());
             }
         }
         reply.bulk(b"len");
-        reply.integer(signed(self.bytes.len()));
+        reply.count(self.bytes.len());
     }
 }
 
 impl Match {
     fn len(&self) -> usize {
-        (self.a.1 - self.a.0).saturating_add(1)
+        self.a.1.saturating_sub(self.a.0).saturating_add(1)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Several keys at once: MGET, MSET, MSETNX, MSETEX.
 
+use keyspace::Key;
 use table::Value;
 
 use super::conditions::Condition;
@@ -18,8 +19,7 @@ const MSETEX_PAIRS_AT: usize = 2;
 pub(super) fn mget(ctx: &mut Context<'_>) -> Outcome {
     ctx.reply.array(ctx.keys.len());
     let now_ms = ctx.now_ms;
-    for index in 0..ctx.keys.len() {
-        let key = ctx.key(index);
+    for key in ctx.all_keys() {
         let (db, reply) = ctx.open(&key);
         match db.read(&key, now_ms) {
             Some(entry) => reply_value(reply, entry.value()),
@@ -53,8 +53,7 @@ fn check_pairs(ctx: &Context<'_>) -> Outcome {
 
 fn set_all(ctx: &mut Context<'_>) {
     let now_ms = ctx.now_ms;
-    for index in 0..ctx.keys.len() {
-        let (key, value) = pair(ctx, index);
+    for (key, value) in pairs(ctx) {
         ctx.db(&key).set(&key, value, None, now_ms);
     }
 }
@@ -72,8 +71,7 @@ pub(super) fn msetex(ctx: &mut Context<'_>) -> Outcome {
     let expiry = options.expiry.resolve(now_ms, ctx.name)?;
     let holds = all_are(ctx, options.condition)?;
     if holds {
-        for index in 0..ctx.keys.len() {
-            let (key, value) = pair(ctx, index);
+        for (key, value) in pairs(ctx) {
             store(ctx.db(&key), &key, value, expiry, now_ms);
         }
     }
@@ -81,10 +79,13 @@ pub(super) fn msetex(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// A key and the word behind it.
-fn pair<'a>(ctx: &Context<'a>, index: usize) -> (keyspace::Key<'a>, Value<'a>) {
-    let value_at = (ctx.keys[index].word as usize).saturating_add(1);
-    (ctx.key(index), Value::of(ctx.args.get(value_at)))
+/// The keys, each with the word behind it.
+fn pairs<'a>(ctx: &Context<'a>) -> impl Iterator<Item = (Key<'a>, Value<'a>)> + use<'a> {
+    let args = ctx.args;
+    ctx.keys.iter().map(move |at| {
+        let value = args.get((at.word as usize).saturating_add(1));
+        (at.of(args), Value::of(value))
+    })
 }
 
 /// Whether a condition holds for all keys.
@@ -93,8 +94,7 @@ fn all_are(ctx: &mut Context<'_>, condition: Condition<'_>) -> Result<bool, Fail
         return Ok(true);
     }
     let now_ms = ctx.now_ms;
-    for index in 0..ctx.keys.len() {
-        let key = ctx.key(index);
+    for key in ctx.all_keys() {
         let found = ctx.db(&key).get(&key, now_ms);
         if !condition.holds(found.as_deref().map(|entry| entry.value()))? {
             return Ok(false);

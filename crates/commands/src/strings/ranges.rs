@@ -6,7 +6,6 @@
 use protocol::request::Limits;
 use table::{Entry, Value};
 
-use super::signed;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 
@@ -30,6 +29,7 @@ pub(super) fn prepend(ctx: &mut Context<'_>) -> Outcome {
     extend(ctx, End::Front)
 }
 
+#[expect(clippy::indexing_slicing, reason = "`edit` gives `len` bytes, the sum of both")]
 fn extend(ctx: &mut Context<'_>, end: End) -> Outcome {
     let (key, now_ms, word) = (ctx.key(0), ctx.now_ms, ctx.args.get(2));
     let (db, reply) = ctx.open(&key);
@@ -48,7 +48,7 @@ fn extend(ctx: &mut Context<'_>, end: End) -> Outcome {
     } else {
         db.insert(&key, Entry::new(key.bytes, Value::of(word), None));
     }
-    reply.integer(signed(len));
+    reply.count(len);
     Ok(())
 }
 
@@ -57,6 +57,7 @@ fn joined_len(first: usize, second: usize) -> Result<usize, Failure> {
     len.ok_or(Failure::TooLong)
 }
 
+#[expect(clippy::indexing_slicing, reason = "`edit` gives `len` bytes, at least `end`")]
 pub(super) fn setrange(ctx: &mut Context<'_>) -> Outcome {
     let (key, now_ms, may_wait) = (ctx.key(0), ctx.now_ms, ctx.may_wait);
     let offset = ctx.int(2)?;
@@ -65,7 +66,7 @@ pub(super) fn setrange(ctx: &mut Context<'_>) -> Outcome {
     let (db, reply) = ctx.open(&key);
     let old_len = db.get(&key, now_ms).map(|entry| entry.value().len());
     if word.is_empty() {
-        reply.integer(signed(old_len.unwrap_or(0)));
+        reply.count(old_len.unwrap_or(0));
         return Ok(());
     }
     let end = joined_len(offset, word.len())?;
@@ -81,7 +82,7 @@ pub(super) fn setrange(ctx: &mut Context<'_>) -> Outcome {
         entry.edit(len)[offset..end].copy_from_slice(word);
         db.insert(&key, entry);
     }
-    reply.integer(signed(len));
+    reply.count(len);
     Ok(())
 }
 
@@ -98,7 +99,7 @@ pub(super) fn getrange(ctx: &mut Context<'_>) -> Outcome {
 
 /// The bytes from `first` to `last`; negative ones count from the end.
 fn part(bytes: &[u8], first: i64, last: i64) -> &[u8] {
-    let len = signed(bytes.len());
+    let len = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
     let from_start = |index: i64| if index < 0 { index.saturating_add(len) } else { index };
     let (first, last) = (from_start(first).max(0), from_start(last).min(len.saturating_sub(1)));
     let Ok(end) = usize::try_from(last.saturating_add(1)) else { return &[] };

@@ -94,7 +94,7 @@ impl Capitals {
 
     /// The word.
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.len]
+        self.bytes.get(..self.len).unwrap_or_default()
     }
 }
 
