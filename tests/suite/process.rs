@@ -38,6 +38,9 @@ fn a_wrong_command_line_is_refused_with_a_reason() {
         (&["--loglevel", "loud"], "must be one of"),
         (&["--bind", "nowhere"], "is not an address"),
         (&["--unixsocketperm", "999"], "octal"),
+        (&["--save", "3600 1"], "must be ''"),
+        (&["--appendonly", "yes"], "must be 'no'"),
+        (&["--databases", "17"], "must be '16'"),
         (&["--port", "0", "--unixsocket", "/no/such/directory/x.sock"], "cannot listen"),
     ] {
         let output = run(flags);
@@ -56,6 +59,13 @@ fn a_port_that_is_taken_is_refused() {
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(text.contains("cannot listen") && text.contains(&port), "{text}");
+}
+
+#[test]
+fn the_port_that_was_found_is_shown() {
+    let server = Server::start(&["--port", "-1"]);
+    let shown = server.connect().run("CONFIG GET port").pairs();
+    assert_eq!(shown[0].1.text(), server.port().to_string());
 }
 
 #[test]

@@ -192,11 +192,11 @@ fn an_announced_length_reserves_no_memory() {
 fn web_browsers_are_not_served() {
     // Redis ends a connection that speaks HTTP, lest a web page make a browser send commands.
     let server = Server::start(&[]);
-    for first in ["POST / HTTP/1.1", "Host: localhost"] {
+    for first in ["POST / HTTP/1.1", "Host: localhost", "*1\r\n$4\r\npost"] {
         let mut client = server.connect();
         client.send(format!("{first}\r\nSET attacked yes\r\n").as_bytes());
-        client.finish();
-        let _ = client.bytes_to_end();
+        assert_eq!(client.bytes_to_end(), b"", "after {first}");
+        assert!(server.log().iter().any(|line| line.contains("SECURITY ATTACK")), "{first}");
         assert!(server.connect().run("GET attacked").is_nothing(), "after {first}");
     }
 }
@@ -490,6 +490,11 @@ fn client_list_tells_what_a_connection_did() {
     assert!(field(&line, "tot-net-out").parse::<u64>().unwrap() > 5);
     let own = observer.run("CLIENT INFO").text();
     assert_eq!(field(&own, "cmd"), "client|info");
+    let mut stranger = server.connect();
+    let stranger_id = stranger.run("CLIENT ID").int();
+    stranger.run("NOSUCH");
+    let line = observer.run(&format!("CLIENT LIST ID {stranger_id}")).text();
+    assert_eq!(field(&line, "cmd"), "NULL", "a command that does not exist");
     assert_ne!(field(&own, "id"), field(&line, "id"));
     drop(client);
     wait::until("a closed connection is listed no more", || {

@@ -17,13 +17,15 @@ const FILE_LINES_WANTED: usize = 800;
 const FILE_LINES_MAX: usize = 1500;
 /// What no program should contain, outside of tests.
 const BANNED: &[&str] = &["todo!", "dbg!", "unimplemented!", ".unwrap()"];
-/// The only files that may say `unsafe`; each has a fuzz or loom test.
+/// The only files that may say `unsafe`, but for their tests; each has a fuzz or loom test.
 const UNSAFE_FILES: &[&str] = &[
     "crates/keyspace/src/borrow.rs",
     "crates/memory/src/lib.rs",
     "crates/table/src/entry.rs",
     "crates/table/src/peek.rs",
+    "crates/table/src/directory.rs",
     "crates/table/src/segment.rs",
+    "crates/table/src/slab.rs",
     "crates/table/src/table.rs",
 ];
 /// Which of our crates each of them may use.
@@ -236,7 +238,9 @@ fn unsafe_stays_where_it_is_allowed() {
     for source in sources(&["crates", "bench", "tests"]) {
         let path = source.path.as_str();
         let allowed = UNSAFE_FILES.contains(&path);
-        if has_word(&source.code, "unsafe") != allowed {
+        let tested = path.strip_suffix("/tests.rs").map(|module| format!("{module}.rs"));
+        let is_test = tested.is_some_and(|file| UNSAFE_FILES.contains(&file.as_str()));
+        if has_word(&source.code, "unsafe") != allowed && !is_test {
             let problem = if allowed { "no longer says" } else { "says" };
             let _ = writeln!(report, "{path}: {problem} unsafe");
         }

@@ -9,6 +9,7 @@
 //! triggered, so that an answered connection is not looked at a second time. Replies are counted,
 //! not built: all of them are slices of one long repetition of `+OK`.
 
+#![forbid(unsafe_code)]
 #![allow(clippy::print_stdout)] // The one line that says where it listens is for people to read.
 
 mod requests;

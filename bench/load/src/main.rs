@@ -12,6 +12,7 @@
 //! A closed loop waits for a slow server instead of piling up requests, so its latencies say
 //! nothing about a server under a fixed arrival rate.
 
+#![forbid(unsafe_code)]
 #![allow(clippy::print_stdout)] // The report on standard output is what this program is for.
 
 mod driver;

@@ -168,7 +168,7 @@ impl Condition {
 #[cold]
 fn unsupported(word: &[u8]) -> Failure {
     let word = word.split(|&byte| byte == 0).next().unwrap_or_default();
-    Failure::Text(format!("ERR Unsupported option {}", String::from_utf8_lossy(word)).into())
+    Failure::quoting("ERR Unsupported option ", word, "")
 }
 
 fn ttl(ctx: &mut Context<'_>) -> Outcome {

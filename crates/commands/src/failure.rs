@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use protocol::reply::Reply;
+
 /// What a handler returns: nothing when it has written its reply, or why it has not.
 pub type Outcome = Result<(), Failure>;
 
@@ -29,6 +31,8 @@ pub enum Failure {
     DbRange,
     /// Any other text, with its first word in capitals.
     Text(Cow<'static, str>),
+    /// The same, with words of the client's in it, which need not be UTF-8.
+    Bytes(Vec<u8>),
     /// The command must wait or takes long: nothing was done; run it in the worker pool.
     Detach,
 }
@@ -38,6 +42,25 @@ impl Failure {
     pub const fn text(text: &'static str) -> Self {
         Self::Text(Cow::Borrowed(text))
     }
+
+    /// A text around a word of the client's.
+    pub fn quoting(before: &str, word: &[u8], after: &str) -> Self {
+        Self::Bytes([before.as_bytes(), shown(word), after.as_bytes()].concat())
+    }
+
+    /// Writes the error.
+    #[cold]
+    pub fn write_to(&self, reply: &mut Reply<'_>) {
+        match self {
+            Self::Bytes(text) => reply.error_bytes(text),
+            _ => reply.error(&self.to_string()),
+        }
+    }
+}
+
+/// What Redis shows of a word in an error: all before a NUL, which ends its texts.
+pub fn shown(word: &[u8]) -> &[u8] {
+    word.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
 impl fmt::Display for Failure {
@@ -60,6 +83,7 @@ impl fmt::Display for Failure {
             Self::NoSuchKey => formatter.write_str("ERR no such key"),
             Self::DbRange => formatter.write_str("ERR DB index is out of range"),
             Self::Text(text) => formatter.write_str(text),
+            Self::Bytes(text) => formatter.write_str(&String::from_utf8_lossy(text)),
             Self::Detach => formatter.write_str("ERR the command could not be run now"),
         }
     }

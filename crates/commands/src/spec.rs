@@ -41,10 +41,12 @@ bitflags! {
         const BLOCKING = 1 << 9;
         /// Not shown to MONITOR.
         const SKIP_MONITOR = 1 << 10;
-        /// Keys follow from the arguments in a way that no key spec says.
+        /// Keys are not where three numbers can say; follows from the key specs.
         const MOVABLEKEYS = 1 << 11;
         /// Not shown to SLOWLOG.
         const SKIP_SLOWLOG = 1 << 12;
+        /// Allowed while a script runs too long.
+        const ALLOW_BUSY = 1 << 13;
         /// Not shown to COMMAND: borrows every shard before it runs.
         const WHOLE_KEYSPACE = 1 << 30;
         /// Not shown to COMMAND: runs in the worker pool, because its time has no bound.
@@ -68,6 +70,7 @@ impl Flags {
         (Flags::FAST, "fast"),
         (Flags::NO_AUTH, "no_auth"),
         (Flags::MOVABLEKEYS, "movablekeys"),
+        (Flags::ALLOW_BUSY, "allow_busy"),
     ];
 }
 
@@ -135,6 +138,18 @@ impl Access {
     /// The flags as COMMAND shows them.
     pub const fn names(self) -> &'static [&'static str] {
         self.0
+    }
+
+    /// What a call with these words behind its second argument does: where that varies, it is SET,
+    /// and GET makes the difference.
+    pub fn in_call<'a>(self, mut options: impl Iterator<Item = &'a [u8]>) -> Self {
+        if self != Self::EXCHANGE_VARIABLE {
+            self
+        } else if options.any(|word| word.eq_ignore_ascii_case(b"get")) {
+            Self::EXCHANGE
+        } else {
+            Self::OVERWRITE
+        }
     }
 }
 
@@ -245,6 +260,8 @@ pub struct Spec {
     pub summary: &'static str,
     /// ACL categories beyond those that follow from the rest.
     pub categories: &'static [&'static str],
+    /// Whether it has subcommands; only they are in the family's category then.
+    pub is_container: bool,
 }
 
 impl Spec {
@@ -255,10 +272,20 @@ impl Spec {
         if self.arity < 0 { words >= wanted } else { words == wanted }
     }
 
+    /// The flags' names, with what follows from the key specs.
+    pub fn flag_names(&self) -> Vec<&'static str> {
+        let mut flags = self.flags;
+        let is_counted = |spec: &KeySpec| matches!(spec.find, Find::Counted { .. });
+        flags.set(Flags::MOVABLEKEYS, self.keys.iter().any(is_counted));
+        let shown = Flags::NAMES.iter().filter(|(flag, _)| flags.contains(*flag));
+        shown.map(|(_, name)| *name).collect()
+    }
+
     /// All ACL categories, without their `@`.
     pub fn acl_categories(&self) -> Vec<&'static str> {
         let has = |flag| self.flags.contains(flag);
-        let mut categories: Vec<_> = self.group.category().into_iter().collect();
+        let family = if self.is_container { None } else { self.group.category() };
+        let mut categories: Vec<_> = family.into_iter().collect();
         let follows = [
             (has(Flags::WRITE), "write"),
             (has(Flags::READONLY), "read"),
@@ -301,6 +328,7 @@ impl<H: Copy> Command<H> {
             since: "",
             summary: "",
             categories: &[],
+            is_container: false,
         };
         Self { spec, run, subcommands: &[] }
     }
@@ -334,6 +362,7 @@ impl<H: Copy> Command<H> {
     /// Adds subcommands.
     pub const fn subcommands(mut self, subcommands: &'static [Command<H>]) -> Self {
         self.subcommands = subcommands;
+        self.spec.is_container = true;
         self
     }
 }

@@ -101,7 +101,8 @@ impl Shard {
         Flushed(flushed.table)
     }
 
-    /// Removes keys of all databases that expired before the tick, at most `limit`; returns how many.
+    /// Removes keys of all databases that expired before the tick, at most `limit`; returns how
+    /// many.
     pub fn expire_due(&mut self, tick: u32, limit: usize) -> usize {
         let mut removed = 0;
         for (_, db) in self.dbs() {

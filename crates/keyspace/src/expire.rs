@@ -1,8 +1,8 @@
 //! Active expiry: removing keys whose time has come although nobody asks for them.
 //!
-//! A bucket knows the earliest tick at which one of its items expires, a segment that of its buckets,
-//! a table that of its segments. So a sweep looks at one number of a shard to know that there is
-//! nothing to do, and otherwise walks only where something is due. A sweep removes at most
+//! A bucket knows the earliest tick at which one of its items expires, a segment that of its
+//! buckets, a table that of its segments. So a sweep looks at one number of a shard to know that
+//! there is nothing to do, and otherwise walks only where something is due. A sweep removes at most
 //! [`SLICE`] keys while it has a shard, and passes busy shards by: the next sweep comes soon.
 
 use table::entry::tick_of;

@@ -5,8 +5,8 @@
 //! ```
 //!
 //! A shard is a world: its tables, its counters. Whoever borrows it has `&mut Shard` and nothing in
-//! it is atomic, locked or shared. A command borrows the shards of all its keys, runs, and gives them
-//! back; that is the whole transaction framework.
+//! it is atomic, locked or shared. A command borrows the shards of all its keys, runs, and gives
+//! them back; that is the whole transaction framework.
 //!
 //! This crate knows no command, no reply and no socket. Its `unsafe` is in `borrow.rs`.
 

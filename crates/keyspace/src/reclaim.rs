@@ -24,6 +24,13 @@ pub fn later(garbage: Garbage) {
     }
 }
 
+/// Lets go of memory that this thread has given up: blocks that no other thread looks at any more,
+/// and pages without blocks. For moments when a thread has nothing better to do.
+pub fn settle() {
+    table::peek::settle();
+    memory::settle();
+}
+
 /// Things sent and not yet freed.
 pub fn pending() -> usize {
     PENDING.load(Ordering::Relaxed)
@@ -34,7 +41,7 @@ fn start() -> Option<Sender<Garbage>> {
     let free_all = move || {
         for garbage in receiver {
             drop(garbage);
-            memory::publish();
+            settle();
             PENDING.fetch_sub(1, Ordering::Relaxed);
         }
     };

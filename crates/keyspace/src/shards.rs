@@ -1,10 +1,10 @@
 //! All shards, and how several are borrowed at once.
 //!
-//! Several shards are borrowed in ascending order and kept until all are there: with one fixed order
-//! nobody can wait in a circle. But who waits for a busy shard while it keeps others would make their
-//! users wait too, so a group first tries without waiting: where one shard is busy it gives all back,
-//! waits for that one alone and, with it in hand, tries the others again. Only after
-//! [`POLITE_ROUNDS`] such rounds does it keep what it has.
+//! Several shards are borrowed in ascending order and kept until all are there: with one fixed
+//! order nobody can wait in a circle. But who waits for a busy shard while it keeps others would
+//! make their users wait too, so a group first tries without waiting: where one shard is busy it
+//! gives all back, waits for that one alone and, with it in hand, tries the others again. Only
+//! after [`POLITE_ROUNDS`] such rounds does it keep what it has.
 
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake};

@@ -1,8 +1,8 @@
 //! Cluster slots: CRC16 of the key, or of its hash tag.
 //!
 //! The slot of a key is CRC-16/XMODEM modulo 16,384, as the Redis Cluster specification says. Where
-//! the key has a `{tag}` that is not empty, only the first such tag counts, so that keys with one tag
-//! live together. The sum is computed eight bytes at a step from eight tables.
+//! the key has a `{tag}` that is not empty, only the first such tag counts, so that keys with one
+//! tag live together. The sum is computed eight bytes at a step from eight tables.
 
 /// Slots of a cluster.
 pub const SLOTS: u16 = 16_384;

@@ -145,7 +145,16 @@ unsafe impl GlobalAlloc for CountedAllocator {
     }
 }
 
-/// Gives pages that hold no block any more back to the operating system.
+/// Publishes what this thread has counted, and gives pages that have been free for a while back to
+/// the operating system. mimalloc does the latter only when it is called, so a thread that goes
+/// quiet after much was freed must come here from time to time.
+pub fn settle() {
+    publish();
+    // SAFETY: may be called at any time from any thread.
+    unsafe { mi::mi_collect(false) };
+}
+
+/// Gives all free pages back to the operating system at once.
 pub fn purge() {
     // SAFETY: may be called at any time from any thread.
     unsafe { mi::mi_collect(true) };

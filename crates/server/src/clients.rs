@@ -53,7 +53,7 @@ pub struct Names {
     pub library_version: String,
 }
 
-/// No command yet.
+/// No command yet, or none that exists.
 const NO_COMMAND: u32 = u32::MAX;
 
 impl Client {
@@ -65,11 +65,17 @@ impl Client {
         self.resp3.store(resp3, Relaxed);
     }
 
-    /// Notes a batch of commands; only for the connection's own thread.
+    /// Notes the command that runs now or ran last, by its row's index, or that there is no such
+    /// command; only for the connection's own thread.
     #[inline]
-    pub fn note_batch(&self, last_command: usize, commands: u64, now_ms: u64) {
-        self.last_command.store(last_command as u32, Relaxed);
+    pub fn note_command(&self, index: Option<usize>, now_ms: u64) {
+        self.last_command.store(index.map_or(NO_COMMAND, |index| index as u32), Relaxed);
         self.last_ms.store(now_ms, Relaxed);
+    }
+
+    /// Counts commands; only for the connection's own thread.
+    #[inline]
+    pub fn note_count(&self, commands: u64) {
         self.commands.store(self.commands.load(Relaxed).wrapping_add(commands), Relaxed);
     }
 

@@ -1,18 +1,20 @@
-//! Flags and configuration: one table of parameters drives the command line, CONFIG GET and SET, and
-//! `--help`.
+//! Flags and configuration: one table of parameters drives the command line, CONFIG GET and SET,
+//! and `--help`.
 //!
-//! A parameter has Redis's name, other names under which people know it (Dragonfly's), a meaning and
-//! two functions that read and write its field. Values are kept in [`Config`], whose fields that may
-//! change while the server runs are atomics or behind a lock, and read rarely.
+//! A parameter has Redis's name, other names under which people know it (Dragonfly's), a meaning
+//! and two functions that read and write its field. Values are kept in [`Config`], whose fields
+//! that may change while the server runs are atomics or behind a lock, and read rarely.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
+use keyspace::DATABASES;
 use parking_lot::RwLock;
+use protocol::request::Limits;
 
 /// The configuration of a server.
 pub struct Config {
-    /// TCP port; 0 for none, -1 for a free one.
+    /// TCP port; 0 for none, -1 for a free one, which stands here once it is found.
     pub port: AtomicI64,
     /// Addresses to listen on.
     pub bind: RwLock<Vec<String>>,
@@ -75,8 +77,21 @@ fn one_of(text: &str, words: &[&str]) -> Result<String, String> {
     }
 }
 
+/// For a parameter that clients ask for, but that has one value only.
+fn only(text: &str, value: &str) -> Result<(), String> {
+    if text == value { Ok(()) } else { Err(format!("argument must be '{value}'")) }
+}
+
 /// All parameters, sorted by name.
 pub static PARAMETERS: &[Parameter] = &[
+    Parameter {
+        name: "appendonly",
+        aliases: &[],
+        summary: "Whether changes are logged to disk: no, as data are kept in memory only.",
+        mutable: false,
+        get: |_| "no".to_owned(),
+        set: |_, text| only(text, "no"),
+    },
     Parameter {
         name: "bind",
         aliases: &[],
@@ -91,6 +106,14 @@ pub static PARAMETERS: &[Parameter] = &[
             *config.bind.write() = addresses;
             Ok(())
         },
+    },
+    Parameter {
+        name: "databases",
+        aliases: &[],
+        summary: "Databases, numbered from 0; there are always as many.",
+        mutable: false,
+        get: |_| DATABASES.to_string(),
+        set: |_, text| only(text, &DATABASES.to_string()),
     },
     Parameter {
         name: "enable-debug-command",
@@ -139,6 +162,14 @@ pub static PARAMETERS: &[Parameter] = &[
         },
     },
     Parameter {
+        name: "proto-max-bulk-len",
+        aliases: &[],
+        summary: "Bytes of the longest argument and the longest string; always as many.",
+        mutable: false,
+        get: |_| Limits::LOGGED_IN.bulk_len_max.to_string(),
+        set: |_, text| only(text, &Limits::LOGGED_IN.bulk_len_max.to_string()),
+    },
+    Parameter {
         name: "requirepass",
         aliases: &[],
         summary: "Password that clients must give with AUTH; empty for none.",
@@ -148,6 +179,14 @@ pub static PARAMETERS: &[Parameter] = &[
             text.clone_into(&mut config.password.write());
             Ok(())
         },
+    },
+    Parameter {
+        name: "save",
+        aliases: &[],
+        summary: "When to save to disk: never, as data are kept in memory only.",
+        mutable: false,
+        get: |_| String::new(),
+        set: |_, text| only(text, ""),
     },
     Parameter {
         name: "tcp-backlog",

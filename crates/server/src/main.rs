@@ -15,6 +15,7 @@
 //! ```
 
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod clients;
 mod config;
@@ -82,7 +83,7 @@ fn serve(config: Config) -> Result<(), Box<dyn std::error::Error>> {
     threads::start(server)?;
     log::info!("{}, pid {}", version_line(), std::process::id());
     let path = server.config.unix_socket.read().clone();
-    match server.port.load(Relaxed) {
+    match server.config.port.load(Relaxed) {
         0 => log::info!("listening on {path}"),
         port if path.is_empty() => log::info!("listening on port {port}"),
         port => log::info!("listening on port {port} and {path}"),

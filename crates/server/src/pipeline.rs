@@ -1,9 +1,9 @@
 //! From bytes in a read buffer to replies in an output buffer: the way of a command.
 //!
 //! Commands are run in batches, which may come from one connection or from many that were readable
-//! together. Those of a batch are parsed first and their keys hashed, which starts to load the heads
-//! of their shards; a second pass starts to load the buckets, a third the entries; then the commands
-//! run, each finding in the cache what it needs.
+//! together. Those of a batch are parsed first and their keys hashed, which starts to load the
+//! heads of their shards; a second pass starts to load the buckets, a third the entries; then the
+//! commands run, each finding in the cache what it needs.
 //!
 //! ```text
 //! sources   | connection 7: bytes | connection 9: bytes | connection 4: bytes …
@@ -11,13 +11,14 @@
 //! output    | replies …           sent when a source is used up, in one write
 //! ```
 //!
-//! A shard that a command has borrowed stays in hand for the next command if that one wants the same,
-//! and goes back at the end of the batch at the latest. Nothing here waits: where a command must, or
-//! takes long, its connection's run ends with a [`Step`] that says so.
+//! A shard that a command has borrowed stays in hand for the next command if that one wants the
+//! same, and goes back at the end of the batch at the latest. Nothing here waits: where a command
+//! must, or takes long, its connection's run ends with a [`Step`] that says so.
 
 use std::ops::Range;
 use std::time::Duration;
 
+use commands::failure::shown;
 use commands::spec::Flags;
 use commands::{Args, Context, Failure, Handler, KeyAt, Shards};
 use keyspace::Key;
@@ -37,8 +38,8 @@ use crate::session::{Call, Flow, Session, Work};
 
 /// Commands in a batch.
 const BATCH_MAX: usize = 64;
-/// A batch with so many keys takes no more commands: what is prefetched must stay in the first-level
-/// cache until it is used, and a key brings three lines of it.
+/// A batch with so many keys takes no more commands: what is prefetched must stay in the
+/// first-level cache until it is used, and a key brings three lines of it.
 const BATCH_KEYS: usize = 64;
 /// Keys that are prefetched for one batch.
 const PREFETCH_MAX: usize = 256;
@@ -46,6 +47,10 @@ const PREFETCH_MAX: usize = 256;
 const KEYS_INLINE_MAX: usize = 4096;
 /// Replies are sent when there are so many bytes of them, before the next command runs.
 const OUTPUT_SLICE: usize = 256 * 1024;
+/// Words that begin a line of HTTP. A web page can make a browser send lines to any port, and one
+/// of them would be a command.
+const BROWSER_WORDS: &[&[u8]] = &[b"post", b"host:"];
+const NOT_AUTHENTICATED: Failure = Failure::text("NOAUTH Authentication required.");
 
 /// How a run ended.
 pub enum Step {
@@ -78,7 +83,16 @@ pub struct Job {
 
 enum Detached {
     Work(Work),
-    Command { handler: Handler, name: &'static str, db: u16, words: OwnedWords, set: HeldSet },
+    Command(Box<DetachedCommand>),
+}
+
+/// A command on data with all that it needs to run elsewhere.
+struct DetachedCommand {
+    handler: Handler,
+    name: &'static str,
+    db: u16,
+    words: OwnedWords,
+    set: HeldSet,
 }
 
 struct OwnedWords {
@@ -90,38 +104,40 @@ struct OwnedWords {
 impl Job {
     /// Whether the job holds shards already; it then waits for no others.
     pub fn holds_shards(&self) -> bool {
-        matches!(&self.work, Detached::Command { set, .. } if !set.is_empty())
+        matches!(&self.work, Detached::Command(command) if !command.set.is_empty())
     }
 
     /// Does the work on a thread that may wait, and returns the reply.
     pub fn run(self, server: &'static Server) -> Vec<u8> {
         let mut out = Vec::new();
-        let reply = Reply::new(&mut out, self.resp3);
+        let mut reply = Reply::new(&mut out, self.resp3);
         match self.work {
-            Detached::Work(work) => {
-                let mut reply = reply;
-                work(&mut reply);
-            }
-            Detached::Command { handler, name, db, words, mut set } => {
-                panic::note(name, words.keys.first());
-                let mut context = Context {
-                    keyspace: server.keyspace,
-                    args: Args::new(&words.bytes, &words.args),
-                    keys: &words.keys,
-                    shards: if set.is_empty() { Shards::None } else { Shards::Set(&mut set) },
-                    reply,
-                    now_ms: now_ms(),
-                    db,
-                    name,
-                    may_wait: true,
-                };
-                if let Err(failure) = handler(&mut context) {
-                    context.reply.error(&failure.to_string());
-                }
-            }
+            Detached::Work(work) => work(&mut reply),
+            Detached::Command(command) => command.run(server, reply),
         }
-        memory::publish();
+        keyspace::reclaim::settle();
         out
+    }
+}
+
+impl DetachedCommand {
+    fn run(mut self, server: &'static Server, reply: Reply<'_>) {
+        let Self { handler, name, db, words, set } = &mut self;
+        panic::note(name, words.keys.first());
+        let mut context = Context {
+            keyspace: server.keyspace,
+            args: Args::new(&words.bytes, &words.args),
+            keys: &words.keys,
+            shards: if set.is_empty() { Shards::None } else { Shards::Set(set) },
+            reply,
+            now_ms: now_ms(),
+            db: *db,
+            name,
+            may_wait: true,
+        };
+        if let Err(failure) = handler(&mut context) {
+            failure.write_to(&mut context.reply);
+        }
     }
 }
 
@@ -269,26 +285,32 @@ impl Turn<'_> {
     /// Runs the calls in `range`. An error says where in the input to go on, and why it stopped.
     pub fn run(&mut self, range: Range<usize>, hand: &mut Hand) -> Result<(), (usize, Step)> {
         let batch = self.batch;
-        let (mut count, mut last) = (0, 0);
+        let (mut count, mut last) = (0, None);
         let mut ended = Ok(());
         for call in &batch.calls[range] {
             if self.output.len() >= OUTPUT_SLICE {
                 ended = Err((call.bytes.start, Step::Flush));
                 break;
             }
-            if let Some(command) = call.command {
-                last = command.index;
+            let step = self.call(call, hand).err();
+            if let Some(step @ Step::Borrow(_)) = step {
+                // It is run again, and counts then.
+                ended = Err((call.bytes.start, step));
+                break;
             }
+            last = call.command;
             count += 1;
-            if let Err(step) = self.call(call, hand) {
-                let again = matches!(step, Step::Borrow(_));
-                ended = Err((if again { call.bytes.start } else { call.bytes.end }, step));
+            if let Some(step) = step {
+                ended = Err((call.bytes.end, step));
                 break;
             }
         }
-        let client = &self.session.client;
-        client.note_batch(last, count, self.now_ms);
-        self.server.note_commands(client.thread, count);
+        if count > 0 {
+            let client = &self.session.client;
+            client.note_command(last.map(|command| command.index), self.now_ms);
+            client.note_count(count);
+            self.server.note_commands(client.thread, count);
+        }
         ended
     }
 
@@ -298,16 +320,13 @@ impl Turn<'_> {
         let batch = self.batch;
         let bytes = if call.inline { &batch.inline[..] } else { &self.input[call.bytes.clone()] };
         let args = Args::new(bytes, &batch.args[call.args.clone()]);
-        let Some(command) = call.command else {
-            self.refuse(&unknown_command(self.server, args));
-            return Ok(());
-        };
+        let Some(command) = call.command else { return self.refuse_unknown(args) };
         if !command.spec.accepts(args.len()) {
-            self.refuse(&Failure::Arity(command.name.into()).to_string());
+            self.refuse(&Failure::Arity(command.name.into()));
             return Ok(());
         }
         if !self.session.authenticated && !command.is(Flags::NO_AUTH) {
-            self.refuse("NOAUTH Authentication required.");
+            self.refuse(&NOT_AUTHENTICATED);
             return Ok(());
         }
         let keys = &batch.keys[call.keys.clone()];
@@ -321,6 +340,7 @@ impl Turn<'_> {
             Run::Session(handler) => {
                 // Such a command may look at all shards, so it finds none of them taken by us.
                 hand.one = None;
+                self.session.client.note_command(Some(command.index), self.now_ms);
                 self.call_session(handler, args)
             }
         }
@@ -343,15 +363,30 @@ impl Turn<'_> {
             Ok(Flow::Work(work)) => Err(Step::Detach(Job { work: Detached::Work(work), resp3 })),
             Err(failure) => {
                 self.output.truncate(start);
-                self.refuse(&failure.to_string());
+                self.refuse(&failure);
                 Ok(())
             }
         }
     }
 
     #[cold]
-    fn refuse(&mut self, error: &str) {
-        Reply::new(self.output, self.session.resp3).error(error);
+    fn refuse(&mut self, failure: &Failure) {
+        failure.write_to(&mut Reply::new(self.output, self.session.resp3));
+    }
+
+    /// Tells that a command does not exist, unless a web browser sent it: that one gets no answer.
+    #[cold]
+    fn refuse_unknown(&mut self, args: Args<'_>) -> Result<(), Step> {
+        if BROWSER_WORDS.iter().any(|word| args.get(0).eq_ignore_ascii_case(word)) {
+            log::warn!(
+                "Possible SECURITY ATTACK detected: {} speaks HTTP, as a browser does that a web \
+                 page has sent here. The connection is closed.",
+                self.session.client.addr
+            );
+            return Err(Step::Close);
+        }
+        self.refuse(&unknown_command(self.server, args));
+        Ok(())
     }
 }
 
@@ -396,7 +431,6 @@ impl<'a> DataCall<'a> {
         let long = self.command.is(Flags::LONG) || self.keys.len() > KEYS_INLINE_MAX;
         let start = output.len();
         let outcome = if long {
-            drop(shards);
             Err(Failure::Detach)
         } else {
             let mut context = Context {
@@ -417,18 +451,18 @@ impl<'a> DataCall<'a> {
             Err(Failure::Detach) => {
                 output.truncate(start);
                 let one = hand.one.take().map(|(number, shard)| HeldSet::of_one(number, shard));
-                let work = Detached::Command {
+                let work = Detached::Command(Box::new(DetachedCommand {
                     handler: self.handler,
                     name: self.command.name,
                     db: session.db,
                     words: owned(),
                     set: set.or(one).unwrap_or_default(),
-                };
+                }));
                 Err(Step::Detach(Job { work, resp3: session.resp3 }))
             }
             Err(failure) => {
                 output.truncate(start);
-                Reply::new(output, session.resp3).error(&failure.to_string());
+                failure.write_to(&mut Reply::new(output, session.resp3));
                 Ok(())
             }
         }
@@ -534,25 +568,26 @@ fn owned(bytes: &[u8], args: Args<'_>, keys: &[KeyAt]) -> OwnedWords {
     OwnedWords { bytes: bytes.to_vec(), args: args.ranges().to_vec(), keys: keys.to_vec() }
 }
 
-/// The text for a command, or a subcommand, that does not exist.
-fn unknown_command(server: &Server, args: Args<'_>) -> String {
+/// The failure of a command, or a subcommand, that does not exist.
+fn unknown_command(server: &Server, args: Args<'_>) -> Failure {
     const SHOWN_MAX: usize = 128;
-    let shown = |word: &[u8], max: usize| {
-        String::from_utf8_lossy(&word[..word.len().min(max)]).into_owned()
+    let cut = |word, max| {
+        let word = shown(word);
+        &word[..word.len().min(max)]
     };
     if let Some(container) = server.registry.find(args.get(0)) {
-        let name = container.name.to_ascii_uppercase();
-        let sub = shown(args.get(1), SHOWN_MAX);
-        return format!("ERR unknown subcommand '{sub}'. Try {name} HELP.");
+        let after = format!("'. Try {} HELP.", container.name.to_ascii_uppercase());
+        return Failure::quoting("ERR unknown subcommand '", cut(args.get(1), SHOWN_MAX), &after);
     }
-    let mut rest = String::new();
+    let mut rest = Vec::new();
     for word in args.from(1) {
         if rest.len() >= SHOWN_MAX {
             break;
         }
-        let word = shown(word, SHOWN_MAX - rest.len());
-        rest.push_str(&format!("'{word}' "));
+        let word = cut(word, SHOWN_MAX - rest.len());
+        rest.extend_from_slice(&[b"'", word, b"' "].concat());
     }
-    let name = shown(args.get(0), SHOWN_MAX);
-    format!("ERR unknown command '{name}', with args beginning with: {rest}")
+    let name = cut(args.get(0), SHOWN_MAX);
+    let between: &[u8] = b"', with args beginning with: ";
+    Failure::Bytes([b"ERR unknown command '", name, between, &rest].concat())
 }

@@ -1,8 +1,8 @@
 //! The worker pool: threads for commands that take long or must wait.
 //!
 //! Two kinds of jobs come here. One *holds* shards already and waits for nothing. The other *walks*
-//! the keyspace and may wait for any shard, perhaps for one that a queued job holds. So walkers never
-//! get the last thread: a job that holds shards always finds one, and waiting always ends.
+//! the keyspace and may wait for any shard, perhaps for one that a queued job holds. So walkers
+//! never get the last thread: a job that holds shards always finds one, and waiting always ends.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -5,12 +5,13 @@
 //!   └────────────────────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! What comes from many connections at once is run as one, so that their keys are prefetched together
-//! (see `pipeline.rs`); a pipeline of one command each gains as much from it as a long one. A turn of
-//! the loop reads at most [`READ_MAX`] bytes from a connection, so nobody is kept waiting by another.
+//! What comes from many connections at once is run as one, so that their keys are prefetched
+//! together (see `pipeline.rs`); a pipeline of one command each gains as much from it as a long
+//! one. A turn of the loop reads at most [`READ_MAX`] bytes from a connection, so nobody is kept
+//! waiting by another.
 //!
-//! Sockets are watched edge-triggered for both directions from their first moment to their last: one
-//! call to epoll per turn and none per connection.
+//! Sockets are watched edge-triggered for both directions from their first moment to their last:
+//! one call to epoll per turn and none per connection.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -62,8 +63,8 @@ pub struct Reactor {
     epoll: OwnedFd,
     inbox: Arc<Inbox>,
     listeners: Vec<Listener>,
-    /// When to accept again after an error.
-    accept_again: Option<Instant>,
+    /// Listeners that rest after an error, and until when.
+    resting: Vec<(Instant, usize)>,
     connections: Slab<Connection>,
     generation: u32,
     /// Connections to look at in this turn.
@@ -124,7 +125,7 @@ impl Reactor {
             epoll,
             inbox,
             listeners,
-            accept_again: None,
+            resting: Vec::new(),
             connections: Slab::new(),
             generation: 0,
             ready: Vec::new(),
@@ -271,8 +272,8 @@ impl Reactor {
         next
     }
 
-    /// Runs one source's calls of a batch. Returns the next source where this one ends here although
-    /// it has more.
+    /// Runs one source's calls of a batch. Returns the next source where this one ends here
+    /// although it has more.
     fn run_source(&mut self, run: &BatchRun, hand: &mut Hand, now_ms: u64) -> Option<usize> {
         let Group { arena, sources, batch, output, .. } = &mut self.group;
         let source = &sources[run.source];
@@ -390,9 +391,6 @@ impl Reactor {
     }
 
     fn accept(&mut self, number: usize) {
-        if self.accept_again.is_some_and(|at| Instant::now() < at) {
-            return;
-        }
         let keepalive_s = self.server.config.keepalive_s.load(std::sync::atomic::Ordering::Relaxed);
         for _ in 0..ACCEPTS_MAX {
             match self.listeners[number].accept(keepalive_s) {
@@ -407,11 +405,28 @@ impl Reactor {
                 Ok(None) => return,
                 Err(error) => {
                     log::warn!("cannot accept a connection: {error}");
-                    self.accept_again = Some(Instant::now() + ACCEPT_REST);
+                    self.rest(number);
                     return;
                 }
             }
         }
+    }
+
+    /// Takes a listener off epoll, which would tell of waiting connections all the time.
+    fn rest(&mut self, number: usize) {
+        // It was added, and is added again; if that fails it is only not there.
+        let _ = epoll::delete(&self.epoll, &self.listeners[number]);
+        self.resting.push((Instant::now() + ACCEPT_REST, number));
+    }
+
+    fn accept_again(&mut self, now: Instant) {
+        let Self { epoll, listeners, resting, .. } = self;
+        resting.retain(|(until, number)| {
+            let data = epoll::EventData::new_u64(LISTENERS + *number as u64);
+            let added = *until <= now
+                && epoll::add(&*epoll, &listeners[*number], data, epoll::EventFlags::IN).is_ok();
+            !added
+        });
     }
 
     /// Begins to serve a connection, which the register counts already.
@@ -463,8 +478,8 @@ impl Reactor {
             let (server, threads) = (self.server, self.server.threads);
             let more = keyspace::expire::sweep(server.keyspace, now_ms(), self.thread, threads).1;
             self.next_sweep = now + if more { SWEEP_AGAIN } else { SWEEP_EVERY };
-            self.accept_again = None;
-            memory::publish();
+            self.accept_again(now);
+            keyspace::reclaim::settle();
         }
     }
 

@@ -5,6 +5,7 @@
 //! search always ends the same way, and a test builds the registry.
 
 use std::fmt::Write as _;
+use std::iter;
 
 use commands::spec::{Access, Find, Flags, KeySpec};
 use commands::{Command, Handler, Spec};
@@ -56,7 +57,6 @@ pub struct Registry {
     slots: Vec<u16>,
     multiplier: u64,
     shift: u32,
-    len: usize,
 }
 
 const NONE: u16 = u16::MAX;
@@ -71,7 +71,7 @@ impl Registry {
         commands.extend(session);
         commands.sort_by_key(|command| command.name);
         let (slots, multiplier, shift) = arrange(&commands);
-        Self { commands, slots, multiplier, shift, len }
+        Self { commands, slots, multiplier, shift }
     }
 
     /// The command with this name, in any case.
@@ -104,9 +104,9 @@ impl Registry {
         self.commands.len()
     }
 
-    /// Number of rows, subcommands included.
-    pub fn rows(&self) -> usize {
-        self.len
+    /// All commands, each before its subcommands.
+    pub fn rows(&self) -> impl Iterator<Item = &Registered> {
+        self.commands.iter().flat_map(|command| iter::once(command).chain(&command.subcommands))
     }
 }
 

@@ -36,8 +36,6 @@ pub struct Server {
     pub started: Instant,
     /// Forty hexadecimal digits that name this run of the server.
     pub run_id: String,
-    /// The TCP port that is really listened on.
-    pub port: AtomicU64,
     commands: Box<[Counter]>,
 }
 
@@ -65,8 +63,8 @@ impl Server {
             count => count,
         };
         let registry = Registry::new();
-        let mut command_names = vec![""; registry.rows()];
-        for command in registry.iter().flat_map(|c| std::iter::once(c).chain(&c.subcommands)) {
+        let mut command_names = vec![""; registry.rows().count()];
+        for command in registry.rows() {
             command_names[command.index] = command.name;
         }
         Ok(Box::leak(Box::new(Self {
@@ -80,12 +78,12 @@ impl Server {
             pool: Pool::default(),
             started: Instant::now(),
             run_id: random[16..].iter().map(|byte| format!("{byte:02x}")).collect(),
-            port: AtomicU64::new(0),
             commands: (0..threads).map(|_| Counter::default()).collect(),
         })))
     }
 
-    /// Chooses the thread for a new connection and counts it there, or says what it is told instead.
+    /// Chooses the thread for a new connection and counts it there, or says what it is told
+    /// instead.
     pub fn admit(&self, accepted: &Accepted) -> Result<usize, &'static [u8]> {
         if self.clients.len() >= self.config.clients_max.load(Relaxed) {
             self.clients.note_refused();

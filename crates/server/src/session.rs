@@ -1,4 +1,5 @@
-//! What the server knows of one connection, and what a command about connections or the server sees.
+//! What the server knows of one connection, and what a command about connections or the server
+//! sees.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -30,7 +30,7 @@ fn listen(server: &'static Server) -> io::Result<Vec<Listener>> {
                 }
             }
         }
-        server.port.store(u64::try_from(port).unwrap_or(0), Relaxed);
+        config.port.store(port.max(0), Relaxed);
     }
     let path = config.unix_socket.read().clone();
     if !path.is_empty() {

@@ -196,7 +196,8 @@ unsafe impl Send for Entry {}
 unsafe impl Sync for Entry {}
 
 fn layout_of(size: usize) -> Layout {
-    // An entry is at most a header, words and a key that the protocol bounds far below `isize::MAX`.
+    // An entry is at most a header, words and a key that the protocol bounds far below
+    // `isize::MAX`.
     match Layout::from_size_align(memory::block_size(size), align_of::<Header>()) {
         Ok(layout) => layout,
         Err(_) => unreachable!("an entry of {size} bytes"),

@@ -1,8 +1,9 @@
 //! The hash of a key: SipHash-1-3 with a secret of the process.
 //!
 //! Keys come from outside and a scan shows their order, so the hash must not leak its secret and
-//! nobody may be able to make keys that meet in one bucket. The first four bits are not hashed: they
-//! are the low bits of the key's cluster slot, so that a slot is one contiguous range of its table.
+//! nobody may be able to make keys that meet in one bucket. The first four bits are not hashed:
+//! they are the low bits of the key's cluster slot, so that a slot is one contiguous range of its
+//! table.
 
 use siphasher::sip::SipHasher13;
 

@@ -10,15 +10,16 @@
 //!                                                       Entry: header, expiry, key, value
 //! ```
 //!
-//! The order of buckets is the order of hashes, so a scan's position is a hash, growth is one linear
-//! pass, and what lies between two hashes lies together. A segment grows by a quarter until it has
-//! its largest size and only then splits, so that memory per key stays level.
+//! The order of buckets is the order of hashes, so a scan's position is a hash, growth is one
+//! linear pass, and what lies between two hashes lies together. A segment grows by a quarter until
+//! it has its largest size and only then splits, so that memory per key stays level.
 //!
-//! This crate knows keys, values as bytes, and ticks of expiry. It knows no database, no command and
-//! no clock. All its `unsafe` is in `entry.rs`, `slab.rs`, `segment.rs`, `table.rs` and
-//! `peek.rs`.
+//! This crate knows keys, values as bytes, and ticks of expiry. It knows no database, no command
+//! and no clock. All its `unsafe` is in `entry.rs`, `slab.rs`, `segment.rs`, `directory.rs`,
+//! `table.rs` and `peek.rs`.
 
 pub mod bucket;
+mod directory;
 pub mod entry;
 pub mod hash;
 pub mod peek;

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crossbeam_epoch::Guard;
 
 use crate::bucket::{Bucket, Tag};
-use crate::table::{self, Root};
+use crate::directory::{Root, segment_of};
 
 /// Where a table publishes its root word.
 #[derive(Default)]
@@ -44,7 +44,7 @@ impl Peek {
         let root = Root::decode(self.root.load(Ordering::Acquire))?;
         // SAFETY: what the root leads to was published with release order, and what is taken out
         // later is freed only after this guard is gone.
-        let segment = unsafe { table::segment_of(root, hash) }?;
+        let segment = unsafe { segment_of(root, hash) }?;
         let tag = segment.tag(hash);
         // SAFETY: as above.
         let buckets = unsafe { segment.buckets() }.get(segment.home(tag)..)?;
@@ -73,6 +73,12 @@ impl Probe<'_> {
             }
         }
     }
+}
+
+/// Frees blocks that this thread retired, and others that nobody looks at any more. Threads that
+/// change tables come here from time to time; a block is freed some visits after it was retired.
+pub fn settle() {
+    crossbeam_epoch::pin().flush();
 }
 
 /// Hints that the cache line at `address` is wanted soon. Any address will do.

@@ -119,7 +119,7 @@ impl Segment {
     /// The bucket where items with this tag belong.
     #[inline]
     pub(crate) fn home(self, tag: Tag) -> usize {
-        (tag.bits() * self.homes() as u64 >> TAG_BITS) as usize
+        ((tag.bits() * self.homes() as u64) >> TAG_BITS) as usize
     }
 
     /// The smallest tag whose home is `home`; `1 << TAG_BITS` behind the last.

@@ -18,8 +18,9 @@ pub(crate) const UNITS_MAX: usize = 111;
 /// Runs are aligned to a cache line.
 const ALIGN: usize = 64;
 
-/// Bytes of a slab's block. Nine fill one of the allocator's pages of 512 KiB, where blocks of 64 KiB
-/// or with an alignment of their own would be seven; so the slab begins at the block's first line.
+/// Bytes of a slab's block. Nine fill one of the allocator's pages of 512 KiB, where blocks of 64
+/// KiB or with an alignment of their own would be seven; so the slab begins at the block's first
+/// line.
 const BLOCK: usize = 56 * 1024;
 const _: () = assert!(UNITS_MAX * UNIT + ALIGN <= BLOCK);
 /// Runs of more units than this share a hint.

@@ -1,8 +1,6 @@
 //! The table: segments under a directory, growing and shrinking in small steps.
 //!
-//! A *root word* says where the table is: nothing, one segment, or a directory of 2^depth words, each
-//! naming the segment for the hashes that begin with its index. A segment of smaller depth than the
-//! directory stands in several neighbouring words.
+//! Where the segments are is said by a root word (see `directory.rs`).
 //!
 //! Invariants: every item lies within `spill(home)` buckets behind its home; the tag of a slot is
 //! what its segment computes from the item's hash; a bucket's, a segment's and the table's earliest
@@ -15,9 +13,10 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::bucket::{SLOTS, Slot};
+use crate::directory::{self, Root, segment_of};
 use crate::entry::NEVER;
 use crate::peek::Peek;
-use crate::segment::{ADDRESS, DEPTH, HOMES_LIMIT, HOMES_SHIFT, Segment};
+use crate::segment::{HOMES_LIMIT, Segment};
 
 /// A segment with more homes splits instead of growing.
 const HOMES_MAX: usize = 61;
@@ -64,40 +63,6 @@ pub struct Table<T: Item> {
     /// Whether some thread may be looking at the blocks.
     watched: bool,
     items: PhantomData<T>,
-}
-
-/// What a root word says, when it says anything.
-#[derive(Clone, Copy)]
-pub(crate) enum Root {
-    One(Segment),
-    Directory { words: NonNull<AtomicU64>, depth: u32 },
-}
-
-impl Root {
-    #[inline]
-    pub(crate) fn decode(word: u64) -> Option<Self> {
-        if let Some(segment) = Segment::from_word(word) {
-            return Some(Self::One(segment));
-        }
-        let address = std::ptr::with_exposed_provenance_mut((word & ADDRESS) as usize);
-        NonNull::new(address).map(|words| Self::Directory { words, depth: (word & DEPTH) as u32 })
-    }
-}
-
-/// The segment that items with `hash` belong to.
-///
-/// # Safety
-/// The directory is not freed.
-#[inline]
-pub(crate) unsafe fn segment_of(root: Root, hash: u64) -> Option<Segment> {
-    match root {
-        Root::One(segment) => Some(segment),
-        Root::Directory { words, depth } => {
-            let index = (hash >> (u64::BITS - depth)) as usize;
-            // SAFETY: a directory has 2^depth words.
-            Segment::from_word(unsafe { words.add(index).as_ref() }.load(Ordering::Acquire))
-        }
-    }
 }
 
 /// Where an item lies.
@@ -335,15 +300,13 @@ impl<T: Item> Table<T> {
         let home = segment.home(tag);
         // SAFETY: the table is borrowed, so the segment lives.
         let buckets = unsafe { segment.buckets() };
-        for bucket in home..=home + buckets[home].spill() {
-            for slot in buckets[bucket].matching(tag) {
-                let place = Place { segment, bucket, slot };
-                if let Some(address) = buckets[bucket].slot(slot).address() {
-                    // SAFETY: the slot holds an item, which stays while the table is borrowed.
-                    let item = ManuallyDrop::new(unsafe { T::from_raw(address) });
-                    if item.key() == key {
-                        return Some(place);
-                    }
+        for (distance, bucket) in buckets[home..=home + buckets[home].spill()].iter().enumerate() {
+            for slot in bucket.matching(tag) {
+                let Some(address) = bucket.slot(slot).address() else { continue };
+                // SAFETY: the slot holds an item, which stays while the table is borrowed.
+                let item = ManuallyDrop::new(unsafe { T::from_raw(address) });
+                if item.key() == key {
+                    return Some(Place { segment, bucket: home + distance, slot });
                 }
             }
         }
@@ -426,10 +389,9 @@ impl<T: Item> Table<T> {
         let new = Self::build(homes, old.depth(), |place| {
             // SAFETY: the segment is this table's.
             for bucket in unsafe { old.buckets() } {
-                for slot in bucket.slots() {
-                    let Some(address) = slot.address() else { continue };
-                    // SAFETY: the slot holds an item, which moves only when `build` has succeeded.
-                    let due = unsafe { ManuallyDrop::new(T::from_raw(address)) }.due();
+                // The bucket's earliest tick stands for its items', which are not touched.
+                let due = bucket.earliest();
+                for slot in bucket.slots().filter(|slot| !slot.is_empty()) {
                     place(slot, due)?;
                 }
             }
@@ -507,21 +469,20 @@ impl<T: Item> Table<T> {
             return;
         }
         let spread = depth - old_depth;
-        let words: Box<[AtomicU64]> = (0..1usize << depth)
+        let words: Vec<u64> = (0..1usize << depth)
             .map(|index| match old_words {
                 // SAFETY: a directory has 2^depth words.
                 Some(old) => unsafe { old.add(index >> spread).as_ref() }.load(Ordering::Relaxed),
                 None => self.root,
             })
-            .map(AtomicU64::new)
             .collect();
-        self.replace_directory(words, depth);
+        self.replace_directory(&words, depth);
     }
 
     /// Installs a new directory and retires the old one.
-    fn replace_directory(&mut self, words: Box<[AtomicU64]>, depth: u32) {
+    fn replace_directory(&mut self, words: &[u64], depth: u32) {
         let old = Root::decode(self.root);
-        let address = directory_address(words);
+        let address = directory::install(words);
         self.set_root(address | u64::from(depth));
         if let Some(Root::Directory { words, depth }) = old {
             self.retire_directory(words, depth);
@@ -608,8 +569,8 @@ impl<T: Item> Table<T> {
             self.set_root(word(0));
             self.retire_directory(old, depth);
         } else {
-            let words = (0..1usize << deepest).map(|index| AtomicU64::new(word(index))).collect();
-            self.replace_directory(words, deepest);
+            let words: Vec<u64> = (0..1usize << deepest).map(word).collect();
+            self.replace_directory(&words, deepest);
         }
     }
 
@@ -637,8 +598,8 @@ impl<T: Item> Table<T> {
         let address = words.as_ptr().expose_provenance();
         self.when_unseen(move || {
             let words = std::ptr::with_exposed_provenance_mut(address);
-            // SAFETY: made by `directory_address` from a box of this length.
-            unsafe { free_directory(words, depth) };
+            // SAFETY: made by `directory::install` with this depth.
+            unsafe { directory::free(words, depth) };
         });
     }
 
@@ -731,37 +692,6 @@ fn hashes_of<T: Item>(
     }
     items
 }
-
-/// Gives up a directory to its root word. Directories are aligned so that the depth fits below.
-fn directory_address(words: Box<[AtomicU64]>) -> u64 {
-    let layout = directory_layout(words.len());
-    // SAFETY: the layout is not empty.
-    let block = unsafe { std::alloc::alloc(layout) }.cast::<AtomicU64>();
-    if block.is_null() {
-        std::alloc::handle_alloc_error(layout);
-    }
-    for (index, word) in words.into_iter().enumerate() {
-        // SAFETY: the block has room for all words.
-        unsafe { block.add(index).write(word) };
-    }
-    block.expose_provenance() as u64
-}
-
-/// # Safety
-/// `words` came from `directory_address` with 2^depth words and is not used again.
-unsafe fn free_directory(words: *mut AtomicU64, depth: u32) {
-    // SAFETY: as the caller promises.
-    unsafe { std::alloc::dealloc(words.cast(), directory_layout(1 << depth)) };
-}
-
-fn directory_layout(words: usize) -> std::alloc::Layout {
-    match std::alloc::Layout::from_size_align(words * size_of::<u64>(), 64) {
-        Ok(layout) => layout,
-        Err(_) => unreachable!("a directory of {words} words"),
-    }
-}
-
-const _: () = assert!(HOMES_SHIFT == 48, "addresses fit below the homes of a root word");
 
 /// A shared look at an item.
 pub struct Ref<'table, T: Item> {

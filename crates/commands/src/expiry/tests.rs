@@ -1,3 +1,5 @@
+//! Which options of EXPIRE go together, and when a deadline is past or too far.
+
 use super::*;
 
 const NOW: i64 = 1_790_000_000_000;

@@ -1,3 +1,5 @@
+//! Commands on keys of any type, and the world in which commands of other families are tried too.
+
 use keyspace::slot::SLOTS_PER_SHARD;
 use keyspace::{Keyspace, shards};
 use protocol::reply::Reply;

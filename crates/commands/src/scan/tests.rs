@@ -1,3 +1,5 @@
+//! What SCAN takes, and that a walk meets every key however the table grows.
+
 use std::collections::BTreeSet;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Commands on strings, as short transcripts.
+
 use super::COMMANDS;
 use crate::Failure;
 use crate::generic::tests::{NOW, World};

@@ -1,3 +1,5 @@
+//! Borrowing by real threads; `loom_tests.rs` tries their interleavings.
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::task::Wake;

@@ -129,7 +129,7 @@ fn setinfo(call: &mut Call<'_>) -> Result<Flow, Failure> {
             _ => names.library_version = value,
         };
     if !["lib-name", "lib-ver"].contains(&option.to_ascii_lowercase().as_str()) {
-        return Err(Failure::Text(format!("ERR Unrecognized option '{option}'").into()));
+        return Err(Failure::quoting("ERR Unrecognized option '", call.args.get(2), "'"));
     }
     let Some(value) = value else {
         let text = format!("ERR {option} cannot contain spaces, newlines or special characters.");
@@ -164,9 +164,11 @@ fn list(call: &mut Call<'_>) -> Result<Flow, Failure> {
             }
         }
         b"id" if args.len() > 3 => {
-            let ids: Option<Vec<u64>> = args.from(3).map(id_of).collect();
+            let ids: Option<Vec<i64>> = args.from(3).map(parse_i64).collect();
             let ids = ids.ok_or(Failure::text("ERR Invalid client ID"))?;
-            clients.retain(|client| ids.contains(&client.id));
+            let number = |client: &Arc<Client>| client.id.cast_signed();
+            let find = |id| Some(clients[clients.binary_search_by_key(id, number).ok()?].clone());
+            clients = ids.iter().filter_map(find).collect();
         }
         _ => return Err(Failure::Syntax),
     }
@@ -184,10 +186,7 @@ fn is_normal(word: &[u8]) -> Result<bool, Failure> {
     match word.to_ascii_lowercase().as_slice() {
         b"normal" => Ok(true),
         b"master" | b"replica" | b"slave" | b"pubsub" => Ok(false),
-        _ => {
-            let word = String::from_utf8_lossy(word);
-            Err(Failure::Text(format!("ERR Unknown client type '{word}'").into()))
-        }
+        _ => Err(Failure::quoting("ERR Unknown client type '", word, "'")),
     }
 }
 
@@ -217,10 +216,7 @@ impl<'a> Filter<'a> {
                 b"laddr" => filter.local_addr = Some(value),
                 b"type" => filter.no_type = !is_normal(value)?,
                 b"user" if value == b"default" => {}
-                b"user" => {
-                    let user = String::from_utf8_lossy(value);
-                    return Err(Failure::Text(format!("ERR No such user '{user}'").into()));
-                }
+                b"user" => return Err(Failure::quoting("ERR No such user '", value, "'")),
                 b"skipme" if value.eq_ignore_ascii_case(b"yes") => filter.spare_self = true,
                 b"skipme" if value.eq_ignore_ascii_case(b"no") => filter.spare_self = false,
                 b"maxage" => {

@@ -75,8 +75,7 @@ fn describe(reply: &mut Reply<'_>, command: &Registered) {
     reply.array(10);
     reply.bulk(command.name.as_bytes());
     reply.integer(i64::from(spec.arity));
-    let flags: Vec<&str> =
-        Flags::NAMES.iter().filter(|(flag, _)| command.is(*flag)).map(|(_, name)| *name).collect();
+    let flags = spec.flag_names();
     reply.set(flags.len());
     flags.iter().for_each(|flag| reply.simple(flag));
     let (first, last, step) = first_last_step(spec.keys);
@@ -191,8 +190,9 @@ fn list(call: &mut Call<'_>) -> Result<Flow, Failure> {
     Ok(Flow::Next)
 }
 
+/// The names of commands and subcommands.
 fn named(registry: &Registry, wanted: impl Fn(&Registered) -> bool) -> Vec<&'static str> {
-    registry.iter().filter(|command| wanted(command)).map(|command| command.name).collect()
+    registry.rows().filter(|command| wanted(command)).map(|command| command.name).collect()
 }
 
 /// The keys of the command in the words from the third on, with what is done to them.
@@ -215,7 +215,9 @@ fn keys_of<'a>(
         return Err(Failure::text("ERR Invalid number of arguments specified for command"));
     }
     let mut keys = Vec::new();
-    command.key_words(words, word, |index, access| keys.push((word(index), access)));
+    command.key_words(words, word, |index, access| {
+        keys.push((word(index), access.in_call((3..words).map(word))));
+    });
     if keys.is_empty() {
         return Err(Failure::text("ERR Invalid arguments specified for command"));
     }

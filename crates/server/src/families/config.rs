@@ -1,5 +1,7 @@
 //! CONFIG GET and CONFIG SET, over the parameters of `config.rs`.
 
+use std::borrow::Cow;
+
 use commands::spec::{Flags, Group};
 use commands::{Command, Failure};
 use keyspace::glob;
@@ -34,37 +36,54 @@ fn no_subcommand(_: &mut Call<'_>) -> Result<Flow, Failure> {
 }
 
 fn get(call: &mut Call<'_>) -> Result<Flow, Failure> {
-    let patterns: Vec<Vec<u8>> = call.args.from(2).map(<[u8]>::to_ascii_lowercase).collect();
-    let wanted = |name: &str| patterns.iter().any(|p| glob::matches(p, name.as_bytes()));
-    let found: Vec<&Parameter> = PARAMETERS.iter().filter(|p| wanted(p.name)).collect();
+    let mut found: Vec<(&[u8], &Parameter)> = Vec::new();
+    for word in call.args.from(2) {
+        for (name, parameter) in matching(word) {
+            if !found.iter().any(|(_, other)| other.name == parameter.name) {
+                found.push((name, parameter));
+            }
+        }
+    }
     call.reply.map(found.len());
-    for parameter in found {
-        call.reply.bulk(parameter.name.as_bytes());
+    for (name, parameter) in found {
+        call.reply.bulk(name);
         call.reply.bulk((parameter.get)(&call.server.config).as_bytes());
     }
     Ok(Flow::Next)
 }
 
-fn failed(name: &str, reason: &str) -> Failure {
-    let text = format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {reason}");
-    Failure::Text(text.into())
+/// The parameters that a pattern or a name means. What is no pattern is their name as it is shown.
+fn matching(word: &[u8]) -> impl Iterator<Item = (&[u8], &'static Parameter)> {
+    let is_pattern = word.iter().any(|byte| b"[*?".contains(byte));
+    let lower = word.to_ascii_lowercase();
+    PARAMETERS.iter().filter_map(move |parameter| {
+        let name = parameter.name.as_bytes();
+        if is_pattern {
+            glob::matches(&lower, name).then_some((name, parameter))
+        } else {
+            (lower == name).then_some((word, parameter))
+        }
+    })
+}
+
+fn failed(name: &[u8], reason: &str) -> Failure {
+    let before = "ERR CONFIG SET failed (possibly related to argument '";
+    Failure::quoting(before, name, &format!("') - {reason}"))
 }
 
 /// Sets several parameters: all, or, where one cannot be set, none.
 fn set(call: &mut Call<'_>) -> Result<Flow, Failure> {
-    let words: Vec<String> =
-        call.args.from(2).map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+    let words: Vec<&[u8]> = call.args.from(2).collect();
     let (pairs, rest) = words.as_chunks::<2>();
     if !rest.is_empty() {
         return Err(Failure::Syntax);
     }
-    let mut chosen: Vec<(&Parameter, &str)> = Vec::new();
+    let mut chosen: Vec<(&Parameter, Cow<'_, str>)> = Vec::new();
     for [name, value] in pairs {
-        let lower = name.to_ascii_lowercase();
-        let Some(parameter) = PARAMETERS.iter().find(|p| p.name == lower) else {
-            let text =
-                format!("ERR Unknown option or number of arguments for CONFIG SET - '{name}'");
-            return Err(Failure::Text(text.into()));
+        let is_meant = |p: &&Parameter| name.eq_ignore_ascii_case(p.name.as_bytes());
+        let Some(parameter) = PARAMETERS.iter().find(is_meant) else {
+            let before = "ERR Unknown option or number of arguments for CONFIG SET - '";
+            return Err(Failure::quoting(before, name, "'"));
         };
         if !parameter.mutable {
             return Err(failed(name, "can't set immutable config"));
@@ -72,7 +91,7 @@ fn set(call: &mut Call<'_>) -> Result<Flow, Failure> {
         if chosen.iter().any(|(other, _)| other.name == parameter.name) {
             return Err(failed(name, "duplicate parameter"));
         }
-        chosen.push((parameter, value));
+        chosen.push((parameter, String::from_utf8_lossy(value)));
     }
     let config = &call.server.config;
     let before: Vec<String> = chosen.iter().map(|(parameter, _)| (parameter.get)(config)).collect();
@@ -82,7 +101,7 @@ fn set(call: &mut Call<'_>) -> Result<Flow, Failure> {
                 // It was the value a moment ago, so it is a right one.
                 let _ = (parameter.set)(config, old);
             }
-            return Err(failed(parameter.name, &reason));
+            return Err(failed(parameter.name.as_bytes(), &reason));
         }
     }
     call.reply.ok();

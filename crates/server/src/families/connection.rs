@@ -7,19 +7,23 @@ use crate::REDIS_VERSION;
 use crate::session::{Call, Flow, SessionHandler};
 
 const EARLY: Flags = Flags::NO_AUTH.union(Flags::LOADING).union(Flags::STALE);
-const AT_ONCE: Flags = Flags::FAST.union(Flags::NOSCRIPT);
+const AT_ONCE: Flags = Flags::FAST.union(Flags::NOSCRIPT).union(Flags::ALLOW_BUSY);
 
 /// The rows of this family.
 pub static COMMANDS: &[Command<SessionHandler>] = &[
-    Command::<SessionHandler>::new("auth", -2, auth)
-        .flags(EARLY.union(AT_ONCE).union(Flags::SKIP_MONITOR).union(Flags::SKIP_SLOWLOG))
-        .docs(Group::Connection, "1.0.0", "Authenticates the connection."),
+    Command::<SessionHandler>::new("auth", -2, auth).flags(EARLY.union(AT_ONCE)).docs(
+        Group::Connection,
+        "1.0.0",
+        "Authenticates the connection.",
+    ),
     Command::<SessionHandler>::new("echo", 2, echo)
         .flags(Flags::FAST.union(Flags::LOADING).union(Flags::STALE))
         .docs(Group::Connection, "1.0.0", "Returns the given string."),
-    Command::<SessionHandler>::new("hello", -1, hello)
-        .flags(EARLY.union(AT_ONCE).union(Flags::SKIP_MONITOR).union(Flags::SKIP_SLOWLOG))
-        .docs(Group::Connection, "6.0.0", "Handshakes with the server and chooses the protocol."),
+    Command::<SessionHandler>::new("hello", -1, hello).flags(EARLY.union(AT_ONCE)).docs(
+        Group::Connection,
+        "6.0.0",
+        "Handshakes with the server and chooses the protocol.",
+    ),
     Command::<SessionHandler>::new("ping", -1, ping).flags(Flags::FAST).docs(
         Group::Connection,
         "1.0.0",
@@ -150,10 +154,7 @@ fn hello(call: &mut Call<'_>) -> Result<Flow, Failure> {
             name = Some(client_name(args.get(index + 1)).ok_or(BAD_NAME)?);
             index += 2;
         } else {
-            let option = String::from_utf8_lossy(option);
-            return Err(Failure::Text(
-                format!("ERR Syntax error in HELLO option '{option}'").into(),
-            ));
+            return Err(Failure::quoting("ERR Syntax error in HELLO option '", option, "'"));
         }
     }
     if let Some((user, password)) = credentials {

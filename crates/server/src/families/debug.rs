@@ -13,25 +13,13 @@ use crate::session::{Call, Flow, SessionHandler};
 
 const FLAGS: Flags = Flags::ADMIN.union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE);
 
-/// The rows of this family.
-pub static COMMANDS: &[Command<SessionHandler>] =
-    &[Command::<SessionHandler>::new("debug", -2, no_subcommand)
-        .flags(FLAGS)
-        .docs(Group::Server, "1.0.0", "A container for debugging commands.")
-        .subcommands(SUBCOMMANDS)];
-
-static SUBCOMMANDS: &[Command<SessionHandler>] = &[
-    Command::<SessionHandler>::new("populate", -3, populate).flags(FLAGS).docs(
-        Group::Server,
-        "2.2.0",
-        "Creates keys named <prefix>:<number>.",
-    ),
-    Command::<SessionHandler>::new("sleep", 3, sleep).flags(FLAGS).docs(
-        Group::Server,
-        "2.2.0",
-        "Makes the connection wait.",
-    ),
-];
+/// The rows of this family. As in Redis, what DEBUG does is an argument and no subcommand with a
+/// row of its own, because whether it is allowed comes before all else.
+pub static COMMANDS: &[Command<SessionHandler>] = &[Command::<SessionHandler>::new(
+    "debug", -2, debug,
+)
+.flags(FLAGS)
+.docs(Group::Server, "1.0.0", "A container for debugging commands.")];
 
 const NOT_ALLOWED: Failure = Failure::text(
     "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you \
@@ -39,9 +27,17 @@ const NOT_ALLOWED: Failure = Failure::text(
      configuration file, and then restart the server.",
 );
 
-/// DEBUG alone never gets here: its arity asks for a subcommand.
-fn no_subcommand(_: &mut Call<'_>) -> Result<Flow, Failure> {
-    Err(Failure::Syntax)
+fn debug(call: &mut Call<'_>) -> Result<Flow, Failure> {
+    check_allowed(call)?;
+    let what = call.args.get(1);
+    match (what.to_ascii_lowercase().as_slice(), call.args.len()) {
+        (b"sleep", 3) => Ok(sleep(call)),
+        (b"populate", 3..=5) => populate(call),
+        _ => {
+            let before = "ERR unknown subcommand or wrong number of arguments for '";
+            Err(Failure::quoting(before, what, "'. Try DEBUG HELP."))
+        }
+    }
 }
 
 fn check_allowed(call: &Call<'_>) -> Result<(), Failure> {
@@ -54,14 +50,12 @@ fn check_allowed(call: &Call<'_>) -> Result<(), Failure> {
     }
 }
 
-fn sleep(call: &mut Call<'_>) -> Result<Flow, Failure> {
-    check_allowed(call)?;
+fn sleep(call: &Call<'_>) -> Flow {
     let seconds = parse_f64(call.args.get(2)).unwrap_or(0.0);
-    Ok(Flow::Sleep(Duration::try_from_secs_f64(seconds).unwrap_or_default()))
+    Flow::Sleep(Duration::try_from_secs_f64(seconds).unwrap_or_default())
 }
 
-fn populate(call: &mut Call<'_>) -> Result<Flow, Failure> {
-    check_allowed(call)?;
+fn populate(call: &Call<'_>) -> Result<Flow, Failure> {
     let number = |index: usize| -> Result<usize, Failure> {
         let bad = Failure::text("ERR value is out of range, must be positive");
         parse_i64(call.args.get(index)).and_then(|n| usize::try_from(n).ok()).ok_or(bad)

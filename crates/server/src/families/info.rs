@@ -97,7 +97,7 @@ impl Sums {
 
 fn server_section(server: &Server, _: &Sums, out: &mut String) -> std::fmt::Result {
     let uptime_s = server.started.elapsed().as_secs();
-    let port = server.port.load(std::sync::atomic::Ordering::Relaxed);
+    let port = server.config.port.load(std::sync::atomic::Ordering::Relaxed);
     write!(out, "redis_version:{REDIS_VERSION}\r\ndragonfly_version:{VERSION}\r\n")?;
     write!(out, "redis_mode:standalone\r\nos:{}\r\n", std::env::consts::OS)?;
     write!(out, "arch_bits:{}\r\nmultiplexing_api:epoll\r\n", usize::BITS)?;

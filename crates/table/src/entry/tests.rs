@@ -1,3 +1,5 @@
+//! Entries against what they were made of.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The table against a `HashMap`.
+
 use std::collections::HashMap;
 
 use proptest::prelude::*;
