@@ -92,12 +92,10 @@ impl Keyspace {
         &self.cells[usize::from(shard)].peek
     }
 
-    /// Starts to bring a shard's head into the cache.
+    /// Starts to bring a shard's head into the cache: one line, see [`crate::Db`].
     #[inline]
     pub fn prefetch(&self, shard: u16) {
-        let cell: *const Cell = &raw const self.cells[usize::from(shard)];
-        table::peek::prefetch(cell.cast());
-        table::peek::prefetch(cell.cast::<u8>().wrapping_add(64));
+        table::peek::prefetch((&raw const self.cells[usize::from(shard)]).cast());
     }
 
     /// Borrows a shard if it is free or becomes so in a moment.

@@ -264,11 +264,13 @@ impl Reactor {
         group.batch.prefetch(server);
         let now_ms = now_ms();
         let mut hand = Hand::default();
-        for run in std::mem::take(&mut group.runs) {
-            if let Some(stopped) = self.run_source(&run, &mut hand, now_ms) {
+        let runs = std::mem::take(&mut group.runs);
+        for run in &runs {
+            if let Some(stopped) = self.run_source(run, &mut hand, now_ms) {
                 next = next.max(stopped);
             }
         }
+        self.group.runs = runs;
         next
     }
 

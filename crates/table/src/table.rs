@@ -50,6 +50,9 @@ pub unsafe trait Item: Sized {
 }
 
 /// A table of items by key. The caller computes hashes, always by the same function.
+///
+/// What a look-up or an insertion needs comes first, to share a cache line with what lies before.
+#[repr(C)]
 pub struct Table<T: Item> {
     root: u64,
     len: usize,
