@@ -12,7 +12,7 @@
 //! ```
 //!
 //! A shard that a command has borrowed stays in hand for the next command if that one wants the
-//! same, and goes back at the end of the batch at the latest. Nothing here waits: where a command
+//! same, and goes back before replies are sent at the latest. Nothing here waits: where a command
 //! must, or takes long, its connection's run ends with a [`Step`] that says so.
 
 use std::ops::Range;
@@ -394,6 +394,11 @@ impl Hand {
     /// Puts the shards that a connection has waited for in hand, for its first call.
     pub fn grant(&mut self, granted: Option<HeldSet>) {
         self.granted = granted;
+    }
+
+    /// Gives all shards back.
+    pub fn let_go(&mut self) {
+        *self = Self::default();
     }
 }
 

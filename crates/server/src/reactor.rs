@@ -294,7 +294,8 @@ impl Reactor {
                 (input.len(), Step::Close)
             }
         };
-        hand.grant(None);
+        // Sending takes longer than many commands: nobody shall wait for a shard meanwhile.
+        hand.let_go();
         if !matches!(step, Step::Read) {
             // What was parsed behind is parsed again.
             connection.progress = crate::pipeline::Progress::default();
