@@ -64,10 +64,10 @@ mod sync {
 
 /// A waiter that was woken and overtaken this often is served next.
 const PATIENCE: u32 = 3;
-/// How often a busy value is looked at again before its task queues: about as long as a thread may
-/// keep a shard for a batch of commands, some fifteen microseconds. A wake-up costs more.
+/// How often a busy value is looked at again before its task queues: some fifty microseconds, the
+/// time of a few batches of commands. To queue, to be woken and to parse again costs as much.
 #[cfg(not(loom))]
-const SPINS: u32 = 300;
+const SPINS: u32 = 1000;
 #[cfg(loom)]
 const SPINS: u32 = 1;
 
