@@ -45,6 +45,17 @@ pub struct Stats {
     pub changes: u64,
 }
 
+impl Stats {
+    #[inline]
+    fn count_read(&mut self, found: bool) {
+        if found {
+            self.hits += 1;
+        } else {
+            self.misses += 1;
+        }
+    }
+}
+
 impl std::ops::AddAssign for Stats {
     fn add_assign(&mut self, other: Self) {
         self.hits += other.hits;
@@ -179,10 +190,7 @@ impl Db {
     pub fn read(&mut self, key: &Key<'_>, now_ms: u64) -> Option<Ref<'_, Entry>> {
         let Self { table, hasher, volatile, stats } = self;
         let found = living(table, *hasher, volatile, stats, key, now_ms);
-        match found {
-            Some(_) => stats.hits += 1,
-            None => stats.misses += 1,
-        }
+        stats.count_read(found.is_some());
         found.map(Occupied::into_ref)
     }
 
@@ -197,32 +205,19 @@ impl Db {
     #[inline]
     pub fn get_mut(&mut self, key: &Key<'_>, now_ms: u64) -> Option<EntryMut<'_>> {
         let Self { table, hasher, volatile, stats } = self;
-        let entry = living(table, *hasher, volatile, stats, key, now_ms)?;
-        Some(EntryMut {
-            entry,
-            hash: key.hash,
-            hasher: *hasher,
-            volatile,
-            changes: &mut stats.changes,
-        })
+        let found = living(table, *hasher, volatile, stats, key, now_ms);
+        let changes = &mut stats.changes;
+        found.map(|entry| EntryMut { entry, hash: key.hash, hasher: *hasher, volatile, changes })
     }
 
     /// The entry of a key, to show and then change or remove, counted as a hit or a miss.
     #[inline]
     pub fn read_mut(&mut self, key: &Key<'_>, now_ms: u64) -> Option<EntryMut<'_>> {
         let Self { table, hasher, volatile, stats } = self;
-        let Some(entry) = living(table, *hasher, volatile, stats, key, now_ms) else {
-            stats.misses += 1;
-            return None;
-        };
-        stats.hits += 1;
-        Some(EntryMut {
-            entry,
-            hash: key.hash,
-            hasher: *hasher,
-            volatile,
-            changes: &mut stats.changes,
-        })
+        let found = living(table, *hasher, volatile, stats, key, now_ms);
+        stats.count_read(found.is_some());
+        let changes = &mut stats.changes;
+        found.map(|entry| EntryMut { entry, hash: key.hash, hasher: *hasher, volatile, changes })
     }
 
     /// Sets a key, whatever it was before.
