@@ -37,14 +37,8 @@ bitflags! {
         const FAST = 1 << 7;
         /// Allowed before login.
         const NO_AUTH = 1 << 8;
-        /// May wait.
-        const BLOCKING = 1 << 9;
-        /// Not shown to MONITOR.
-        const SKIP_MONITOR = 1 << 10;
         /// Keys are not where three numbers can say; follows from the key specs.
         const MOVABLEKEYS = 1 << 11;
-        /// Not shown to SLOWLOG.
-        const SKIP_SLOWLOG = 1 << 12;
         /// Allowed while a script runs too long.
         const ALLOW_BUSY = 1 << 13;
         /// Not shown to COMMAND: borrows every shard before it runs.
@@ -62,11 +56,8 @@ impl Flags {
         (Flags::DENYOOM, "denyoom"),
         (Flags::ADMIN, "admin"),
         (Flags::NOSCRIPT, "noscript"),
-        (Flags::BLOCKING, "blocking"),
         (Flags::LOADING, "loading"),
         (Flags::STALE, "stale"),
-        (Flags::SKIP_MONITOR, "skip_monitor"),
-        (Flags::SKIP_SLOWLOG, "skip_slowlog"),
         (Flags::FAST, "fast"),
         (Flags::NO_AUTH, "no_auth"),
         (Flags::MOVABLEKEYS, "movablekeys"),
@@ -291,7 +282,6 @@ impl Spec {
             (has(Flags::READONLY), "read"),
             (has(Flags::ADMIN), "admin"),
             (has(Flags::ADMIN), "dangerous"),
-            (has(Flags::BLOCKING), "blocking"),
             (has(Flags::FAST), "fast"),
             (!has(Flags::FAST), "slow"),
         ];

@@ -154,12 +154,6 @@ pub fn settle() {
     unsafe { mi::mi_collect(false) };
 }
 
-/// Gives all free pages back to the operating system at once.
-pub fn purge() {
-    // SAFETY: may be called at any time from any thread.
-    unsafe { mi::mi_collect(true) };
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -145,8 +145,10 @@ impl Reactor {
     /// Serves until epoll itself fails.
     pub fn run(mut self) -> io::Error {
         let mut events = Vec::with_capacity(EVENTS_MAX);
+        let mut now = Instant::now();
         loop {
-            match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&self.patience())) {
+            let patience = self.patience(now);
+            match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&patience)) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => return error.into(),
             }
@@ -158,18 +160,19 @@ impl Reactor {
                 }
             }
             self.run_ready();
-            self.do_timed();
+            now = Instant::now();
+            self.do_timed(now);
         }
     }
 
     /// How long the thread may sleep.
-    fn patience(&self) -> Timespec {
+    fn patience(&self, now: Instant) -> Timespec {
         let mut until = self.next_sweep;
         if let Some(Reverse((at, _))) = self.sleepers.peek() {
             until = until.min(*at);
         }
         let left = if self.ready.is_empty() {
-            until.saturating_duration_since(Instant::now())
+            until.saturating_duration_since(now)
         } else {
             Duration::ZERO
         };
@@ -464,8 +467,7 @@ impl Reactor {
         }
     }
 
-    fn do_timed(&mut self) {
-        let now = Instant::now();
+    fn do_timed(&mut self, now: Instant) {
         while let Some(Reverse((at, token))) = self.sleepers.peek().copied() {
             if at > now {
                 break;
