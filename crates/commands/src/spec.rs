@@ -37,10 +37,21 @@ bitflags! {
         const FAST = 1 << 7;
         /// Allowed before login.
         const NO_AUTH = 1 << 8;
+        /// Changes what replicas must know, though not data.
+        const MAY_REPLICATE = 1 << 9;
+        /// May block the client.
+        const BLOCKING = 1 << 10;
         /// Keys are not where three numbers can say; follows from the key specs.
         const MOVABLEKEYS = 1 << 11;
+        /// Not shown to MONITOR.
+        const SKIP_MONITOR = 1 << 12;
         /// Allowed while a script runs too long.
         const ALLOW_BUSY = 1 << 13;
+        /// Not logged when it is slow.
+        const SKIP_SLOWLOG = 1 << 14;
+        /// Not shown to COMMAND: takes about as long whatever its key holds, as all that are `FAST`
+        /// do.
+        const SHORT = 1 << 29;
         /// Not shown to COMMAND: borrows every shard before it runs.
         const WHOLE_KEYSPACE = 1 << 30;
         /// Not shown to COMMAND: runs in the worker pool, because its time has no bound.
@@ -60,8 +71,12 @@ impl Flags {
         (Flags::STALE, "stale"),
         (Flags::FAST, "fast"),
         (Flags::NO_AUTH, "no_auth"),
+        (Flags::MAY_REPLICATE, "may_replicate"),
+        (Flags::BLOCKING, "blocking"),
         (Flags::MOVABLEKEYS, "movablekeys"),
+        (Flags::SKIP_MONITOR, "skip_monitor"),
         (Flags::ALLOW_BUSY, "allow_busy"),
+        (Flags::SKIP_SLOWLOG, "skip_slowlog"),
     ];
 }
 
@@ -249,6 +264,8 @@ pub struct Spec {
     pub since: &'static str,
     /// One line of documentation.
     pub summary: &'static str,
+    /// The ACL category of its family, where that is not its group's.
+    pub category: Option<&'static str>,
     /// ACL categories beyond those that follow from the rest.
     pub categories: &'static [&'static str],
     /// Whether it has subcommands; only they are in the family's category then.
@@ -275,7 +292,7 @@ impl Spec {
     /// All ACL categories, without their `@`.
     pub fn acl_categories(&self) -> Vec<&'static str> {
         let has = |flag| self.flags.contains(flag);
-        let family = if self.is_container { None } else { self.group.category() };
+        let family = self.category.or(self.group.category()).filter(|_| !self.is_container);
         let mut categories: Vec<_> = family.into_iter().collect();
         let follows = [
             (has(Flags::WRITE), "write"),
@@ -317,6 +334,7 @@ impl<H: Copy> Command<H> {
             group: Group::Generic,
             since: "",
             summary: "",
+            category: None,
             categories: &[],
             is_container: false,
         };
@@ -340,6 +358,12 @@ impl<H: Copy> Command<H> {
         self.spec.group = group;
         self.spec.since = since;
         self.spec.summary = summary;
+        self
+    }
+
+    /// Sets the ACL category of the family, in place of the group's.
+    pub const fn category(mut self, category: &'static str) -> Self {
+        self.spec.category = Some(category);
         self
     }
 

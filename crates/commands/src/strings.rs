@@ -193,7 +193,7 @@ pub static COMMANDS: &[Command<Handler>] = &[
              The key is created if it doesn't exist.",
         ),
     Command::<Handler>::new("set", -3, set)
-        .flags(WRITE)
+        .flags(WRITE.union(Flags::SHORT))
         .keys(&[KeySpec::one(Access::EXCHANGE_VARIABLE)])
         .docs(
             Group::String,

@@ -10,10 +10,42 @@ use std::sync::atomic::{
     AtomicBool, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed,
 };
 
+use bitflags::bitflags;
 use parking_lot::Mutex;
 
 use crate::inbox::{Inbox, Message, Token};
 use crate::net::Accepted;
+
+bitflags! {
+    /// States of a connection that others see.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct ClientFlags: u32 {
+        /// It is told every command.
+        const MONITOR = 1;
+        /// Its command waits for something.
+        const BLOCKED = 1 << 1;
+        /// It ends when its replies are sent.
+        const CLOSING = 1 << 2;
+        /// It came through a unix socket.
+        const UNIX_SOCKET = 1 << 3;
+        /// It is not closed to free memory.
+        const NO_EVICT = 1 << 4;
+        /// Its commands do not count as use of their keys.
+        const NO_TOUCH = 1 << 5;
+        /// It can be redirected to another server.
+        const CAN_REDIRECT = 1 << 6;
+    }
+}
+
+/// The letters by which CLIENT LIST shows flags, in its order.
+const LETTERS: &[(ClientFlags, char)] = &[
+    (ClientFlags::MONITOR, 'O'),
+    (ClientFlags::BLOCKED, 'b'),
+    (ClientFlags::CLOSING, 'c'),
+    (ClientFlags::UNIX_SOCKET, 'U'),
+    (ClientFlags::NO_EVICT, 'e'),
+    (ClientFlags::NO_TOUCH, 'T'),
+];
 
 /// What others may see of a connection.
 pub struct Client {
@@ -33,6 +65,7 @@ pub struct Client {
     pub names: Mutex<Names>,
     db: AtomicU16,
     resp3: AtomicBool,
+    flags: AtomicU32,
     last_command: AtomicU32,
     last_ms: AtomicU64,
     commands: AtomicU64,
@@ -91,6 +124,49 @@ impl Client {
         self.bytes_out.store(self.bytes_out.load(Relaxed).wrapping_add(bytes as u64), Relaxed);
     }
 
+    /// Sets flags, or clears them.
+    pub fn set(&self, flags: ClientFlags, on: bool) {
+        if on {
+            self.flags.fetch_or(flags.bits(), Relaxed);
+        } else {
+            self.flags.fetch_and(!flags.bits(), Relaxed);
+        }
+    }
+
+    /// Whether it has all these flags.
+    pub fn is(&self, flags: ClientFlags) -> bool {
+        ClientFlags::from_bits_truncate(self.flags.load(Relaxed)).contains(flags)
+    }
+
+    /// The letters of its flags, or `N` for none.
+    pub fn letters(&self) -> String {
+        let letters: String =
+            LETTERS.iter().filter(|(flag, _)| self.is(*flag)).map(|(_, letter)| *letter).collect();
+        if letters.is_empty() { "N".to_owned() } else { letters }
+    }
+
+    /// The database it works on.
+    pub fn db(&self) -> u16 {
+        self.db.load(Relaxed)
+    }
+
+    /// When its last commands came, in milliseconds of Unix time.
+    pub fn last_ms(&self) -> u64 {
+        self.last_ms.load(Relaxed)
+    }
+
+    /// Sends it bytes that answer no command of its own.
+    pub fn push(&self, bytes: Arc<[u8]>) {
+        let (inbox, token) = &self.home;
+        inbox.send(Message::Push(*token, bytes));
+    }
+
+    /// Ends its waiting, if it is blocked: with an error or as if its time were over.
+    pub fn unblock(&self, error: bool) {
+        let (inbox, token) = &self.home;
+        inbox.send(Message::Unblock(*token, error));
+    }
+
     /// Ends the connection, soon.
     pub fn kill(&self) {
         let (inbox, token) = &self.home;
@@ -104,7 +180,7 @@ impl Client {
         let age_s = now_ms.saturating_sub(self.since_ms) / 1000;
         let idle_s = now_ms.saturating_sub(self.last_ms.load(Relaxed)) / 1000;
         format!(
-            "id={} addr={} laddr={} fd={} name={} age={age_s} idle={idle_s} flags=N db={} sub=0 \
+            "id={} addr={} laddr={} fd={} name={} age={age_s} idle={idle_s} flags={} db={} sub=0 \
              psub=0 ssub=0 multi=-1 watch=0 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 \
              obl=0 oll=0 omem=0 tot-mem=0 events=r cmd={command} user=default redir=-1 resp={} \
              lib-name={} lib-ver={} io-thread={} tot-net-in={} tot-net-out={} tot-cmds={}",
@@ -113,6 +189,7 @@ impl Client {
             self.local_addr,
             self.fd,
             own.name,
+            self.letters(),
             self.db.load(Relaxed),
             if self.resp3.load(Relaxed) { 3 } else { 2 },
             own.library,
@@ -175,6 +252,7 @@ impl Clients {
         home: (Arc<Inbox>, Token),
         now_ms: u64,
     ) -> Arc<Client> {
+        let flags = if accepted.is_unix { ClientFlags::UNIX_SOCKET } else { ClientFlags::empty() };
         let client = Arc::new(Client {
             id: self.next_id.fetch_add(1, Relaxed),
             addr: accepted.remote.clone(),
@@ -185,6 +263,7 @@ impl Clients {
             names: Mutex::default(),
             db: AtomicU16::new(0),
             resp3: AtomicBool::new(false),
+            flags: AtomicU32::new(flags.bits()),
             last_command: AtomicU32::new(NO_COMMAND),
             last_ms: AtomicU64::new(now_ms),
             commands: AtomicU64::new(0),
@@ -208,6 +287,11 @@ impl Clients {
     /// Connections now.
     pub fn len(&self) -> usize {
         self.threads.iter().map(|served| served.count.load(Relaxed)).sum()
+    }
+
+    /// The connection with this number.
+    pub fn find(&self, id: u64) -> Option<Arc<Client>> {
+        self.threads.iter().find_map(|served| served.clients.lock().get(&id).cloned())
     }
 
     /// Connections accepted since the start.

@@ -6,7 +6,7 @@
 //! that may change while the server runs are atomics or behind a lock, and read rarely.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use keyspace::DATABASES;
 use parking_lot::RwLock;
@@ -36,6 +36,18 @@ pub struct Config {
     pub debug_command: RwLock<String>,
     /// The least important messages that are logged.
     pub log_level: RwLock<String>,
+    /// Calls that take at least so many microseconds are logged; negative for none.
+    pub slow_us: AtomicI64,
+    /// Requests of at least so many bytes are logged; negative for none.
+    pub large_request_bytes: AtomicI64,
+    /// Replies of at least so many bytes are logged; negative for none.
+    pub large_reply_bytes: AtomicI64,
+    /// Milliseconds from which on an event is kept for LATENCY; 0 for none.
+    pub latency_threshold_ms: AtomicU64,
+    /// Whether times of commands go into histograms.
+    pub latency_tracking: AtomicBool,
+    /// Bytes of memory above which commands that need more are refused; 0 for no limit.
+    pub memory_max: AtomicU64,
 }
 
 /// One parameter of the configuration.
@@ -262,6 +274,12 @@ impl Default for Config {
             keepalive_s: AtomicU64::new(300),
             debug_command: RwLock::new("no".into()),
             log_level: RwLock::new("notice".into()),
+            slow_us: AtomicI64::new(10_000),
+            large_request_bytes: AtomicI64::new(1024 * 1024),
+            large_reply_bytes: AtomicI64::new(1024 * 1024),
+            latency_threshold_ms: AtomicU64::new(0),
+            latency_tracking: AtomicBool::new(true),
+            memory_max: AtomicU64::new(0),
         }
     }
 }

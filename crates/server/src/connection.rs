@@ -6,8 +6,10 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Instant;
 
 use keyspace::shards::HeldSet;
+use protocol::reply::Reply;
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 
@@ -35,6 +37,8 @@ pub struct Connection {
     pub queued: bool,
     /// Why it is not run, if it is not.
     pub state: State,
+    /// When it goes on by itself, while it waits.
+    pub wake_at: Option<Instant>,
     /// The shards that its next command waited for.
     pub granted: Option<HeldSet>,
     /// Which use of its place this is.
@@ -51,6 +55,10 @@ pub enum State {
     Waiting(Pin<Box<dyn Future<Output = HeldSet> + Send>>),
     /// The worker pool makes its next reply, or a time must pass.
     Away,
+    /// It is blocked; when its time is over, this is its reply.
+    Blocked(fn(&mut Reply<'_>)),
+    /// Clients are paused, and its next command waits.
+    Paused,
     /// It ends when its replies are sent.
     Closing,
 }
@@ -68,6 +76,7 @@ impl Connection {
             hung_up: false,
             queued: false,
             state: State::Open,
+            wake_at: None,
             granted: None,
             generation,
             unsent: Vec::new(),

@@ -30,6 +30,12 @@ pub enum Message {
     Poll(Token),
     /// The worker pool has made a connection's reply.
     Reply(Token, Vec<u8>),
+    /// A connection is to be sent these bytes, which answer no command of its own.
+    Push(Token, Arc<[u8]>),
+    /// A blocked connection is to go on, with an error or as if its time were over.
+    Unblock(Token, bool),
+    /// The pause of clients is over.
+    Resume,
     /// A connection is to be ended.
     Kill(Token),
 }

@@ -32,6 +32,8 @@ pub struct Accepted {
     pub local: String,
     /// Whether the other side is on this machine.
     pub is_local: bool,
+    /// Whether it came through a unix socket.
+    pub is_unix: bool,
 }
 
 impl Listener {
@@ -81,7 +83,13 @@ impl Listener {
         };
         if let Some(path) = &self.path {
             let end = format!("{path}:0");
-            return Ok(Some(Accepted { socket, remote: end.clone(), local: end, is_local: true }));
+            return Ok(Some(Accepted {
+                socket,
+                remote: end.clone(),
+                local: end,
+                is_local: true,
+                is_unix: true,
+            }));
         }
         let stream = TcpStream::from(socket);
         // A connection that is gone already has no addresses; reading from it will tell.
@@ -92,7 +100,7 @@ impl Listener {
         let is_local = peer.as_ref().is_ok_and(|peer| peer.ip().to_canonical().is_loopback());
         let (remote, local) = (text(&peer), text(&stream.local_addr()));
         tune(&stream, keepalive_s)?;
-        Ok(Some(Accepted { socket: stream.into(), remote, local, is_local }))
+        Ok(Some(Accepted { socket: stream.into(), remote, local, is_local, is_unix: false }))
     }
 }
 

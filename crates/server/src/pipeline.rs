@@ -16,6 +16,7 @@
 //! must, or takes long, its connection's run ends with a [`Step`] that says so.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use commands::failure::shown;
@@ -30,11 +31,14 @@ use protocol::request::{Arg, Limits, Parsed, Parser};
 use smallvec::SmallVec;
 use table::peek::Probe;
 
+use crate::clients::Client;
 use crate::connection::Connection;
 use crate::panic;
 use crate::registry::{Registered, Run};
 use crate::server::{Server, now_ms};
-use crate::session::{Call, Flow, Session, Work};
+use crate::session::{Block, Call, Flow, Session, Work};
+use crate::stats::{Moment, Tally, Ticks};
+use crate::watch::{Done, Watch};
 
 /// Commands in a batch.
 const BATCH_MAX: usize = 64;
@@ -47,10 +51,16 @@ const PREFETCH_MAX: usize = 256;
 const KEYS_INLINE_MAX: usize = 4096;
 /// Replies are sent when there are so many bytes of them, before the next command runs.
 const OUTPUT_SLICE: usize = 256 * 1024;
+/// Calls that are timed together at most,
+const LAP_CALLS: u32 = 8;
+/// and the bytes that one of them and its reply may have.
+const LAP_BYTES: usize = 1024;
 /// Words that begin a line of HTTP. A web page can make a browser send lines to any port, and one
 /// of them would be a command.
 const BROWSER_WORDS: &[&[u8]] = &[b"post", b"host:"];
 const NOT_AUTHENTICATED: Failure = Failure::text("NOAUTH Authentication required.");
+const OUT_OF_MEMORY: Failure =
+    Failure::text("OOM command not allowed when used memory > 'maxmemory'.");
 
 /// How a run ended.
 pub enum Step {
@@ -61,11 +71,29 @@ pub enum Step {
     /// The next command needs these shards, of which one is busy.
     Borrow(Vec<u16>),
     /// The worker pool makes the next reply.
-    Detach(Job),
+    Detach(Box<Job>),
     /// The next reply is an OK after this time.
     Sleep(Duration),
+    /// The next reply comes when something has happened, or a time is over.
+    Block(Block),
+    /// Clients are paused: the next command is to be tried again later.
+    Pause,
     /// The connection ends when the output is sent.
     Close,
+}
+
+/// Why [`Turn::call`] does not simply go on with the next command.
+enum Stop {
+    /// The command was not run but answered with an error; the next one may run.
+    Rejected,
+    /// The run ends.
+    Step(Step),
+}
+
+impl From<Step> for Stop {
+    fn from(step: Step) -> Self {
+        Self::Step(step)
+    }
 }
 
 /// What is left of a connection's parsing from one run to the next.
@@ -75,24 +103,21 @@ pub struct Progress {
     partial: Vec<Arg>,
 }
 
-/// A command's work for the worker pool.
+/// A command with all that it needs to run in the worker pool.
 pub struct Job {
-    work: Detached,
+    command: &'static Registered,
+    words: OwnedWords,
+    client: Arc<Client>,
+    db: u16,
     resp3: bool,
+    work: Detached,
 }
 
 enum Detached {
+    /// What is left to do of a command about the server.
     Work(Work),
-    Command(Box<DetachedCommand>),
-}
-
-/// A command on data with all that it needs to run elsewhere.
-struct DetachedCommand {
-    handler: Handler,
-    name: &'static str,
-    db: u16,
-    words: OwnedWords,
-    set: HeldSet,
+    /// A command on data with the shards that it holds already.
+    Data(Handler, HeldSet),
 }
 
 struct OwnedWords {
@@ -104,40 +129,41 @@ struct OwnedWords {
 impl Job {
     /// Whether the job holds shards already; it then waits for no others.
     pub fn holds_shards(&self) -> bool {
-        matches!(&self.work, Detached::Command(command) if !command.set.is_empty())
+        matches!(&self.work, Detached::Data(_, set) if !set.is_empty())
     }
 
     /// Does the work on a thread that may wait, and returns the reply.
     pub fn run(self, server: &'static Server) -> Vec<u8> {
+        let Self { command, words, client, db, resp3, work } = self;
         let mut out = Vec::new();
-        let mut reply = Reply::new(&mut out, self.resp3);
-        match self.work {
+        let mut reply = Reply::new(&mut out, resp3);
+        let args = Args::new(&words.bytes, &words.args);
+        panic::note(command.name, words.keys.first());
+        let since = server.stats.now();
+        match work {
             Detached::Work(work) => work(&mut reply),
-            Detached::Command(command) => command.run(server, reply),
+            Detached::Data(handler, mut set) => {
+                let mut context = Context {
+                    keyspace: server.keyspace,
+                    args,
+                    keys: &words.keys,
+                    shards: if set.is_empty() { Shards::None } else { Shards::Set(&mut set) },
+                    reply,
+                    now_ms: now_ms(),
+                    db,
+                    name: command.name,
+                    may_wait: true,
+                };
+                if let Err(failure) = handler(&mut context) {
+                    failure.write_to(&mut context.reply);
+                }
+            }
         }
+        let time = since.until(server.stats.now());
+        let done = Done { command, args, keys: &words.keys, client: &client, db, time };
+        done.note_in_pool(server, words.bytes.len(), &out);
         keyspace::reclaim::settle();
         out
-    }
-}
-
-impl DetachedCommand {
-    fn run(mut self, server: &'static Server, reply: Reply<'_>) {
-        let Self { handler, name, db, words, set } = &mut self;
-        panic::note(name, words.keys.first());
-        let mut context = Context {
-            keyspace: server.keyspace,
-            args: Args::new(&words.bytes, &words.args),
-            keys: &words.keys,
-            shards: if set.is_empty() { Shards::None } else { Shards::Set(set) },
-            reply,
-            now_ms: now_ms(),
-            db: *db,
-            name,
-            may_wait: true,
-        };
-        if let Err(failure) = handler(&mut context) {
-            failure.write_to(&mut context.reply);
-        }
     }
 }
 
@@ -179,6 +205,14 @@ pub struct Hand {
     granted: Option<HeldSet>,
 }
 
+/// Calls that are timed together, as reading the clock costs a tenth of a short one: some calls of
+/// one short command in a row.
+struct Lap {
+    tally: Tally<'static>,
+    since: Moment,
+    calls: u32,
+}
+
 /// The calls of one connection in a batch, about to run.
 pub struct Turn<'a> {
     /// The server.
@@ -193,6 +227,8 @@ pub struct Turn<'a> {
     pub output: &'a mut Vec<u8>,
     /// The time of these commands.
     pub now_ms: u64,
+    /// What is looked at beside the commands themselves.
+    pub watch: Watch,
 }
 
 impl Batch {
@@ -281,53 +317,63 @@ impl Batch {
     }
 }
 
-impl Turn<'_> {
+impl<'t> Turn<'t> {
     /// Runs the calls in `range`. An error says where in the input to go on, and why it stopped.
     pub fn run(&mut self, range: Range<usize>, hand: &mut Hand) -> Result<(), (usize, Step)> {
-        let batch = self.batch;
-        let (mut count, mut last) = (0, None);
-        let mut ended = Ok(());
-        for call in &batch.calls[range] {
+        let calls = &self.batch.calls[range];
+        let mut lap = Lap::start(self.server, self.session.client.thread);
+        let (mut count, mut ended) = (0, Ok(()));
+        for (index, call) in calls.iter().enumerate() {
             if self.output.len() >= OUTPUT_SLICE {
                 ended = Err((call.bytes.start, Step::Flush));
                 break;
             }
-            let step = self.call(call, hand).err();
-            if let Some(step @ Step::Borrow(_)) = step {
-                // It is run again, and counts then.
-                ended = Err((call.bytes.start, step));
-                break;
-            }
-            last = call.command;
+            let start = self.output.len();
             count += 1;
-            if let Some(step) = step {
-                ended = Err((call.bytes.end, step));
-                break;
+            match self.call(call, hand) {
+                Ok(()) => self.note(&mut lap, call, calls.get(index + 1), start),
+                Err(Stop::Rejected) => self.note_rejected(call, start),
+                Err(Stop::Step(step @ (Step::Borrow(_) | Step::Pause))) => {
+                    // It is run again, and counts then.
+                    count -= 1;
+                    ended = Err((call.bytes.start, step));
+                    break;
+                }
+                Err(Stop::Step(step)) => {
+                    self.note_last(&mut lap, call, start, &step);
+                    ended = Err((call.bytes.end, step));
+                    break;
+                }
             }
         }
-        if count > 0 {
+        if let Some(last) = calls[..count].last() {
+            lap.end(self.server, last.command, &self.watch);
             let client = &self.session.client;
-            client.note_command(last.map(|command| command.index), self.now_ms);
-            client.note_count(count);
-            self.server.note_commands(client.thread, count);
+            client.note_command(last.command.map(|command| command.index), self.now_ms);
+            client.note_count(count as u64);
         }
         ended
     }
 
     /// Runs one command.
     #[inline]
-    fn call(&mut self, call: &Pending, hand: &mut Hand) -> Result<(), Step> {
+    fn call(&mut self, call: &Pending, hand: &mut Hand) -> Result<(), Stop> {
         let batch = self.batch;
-        let bytes = if call.inline { &batch.inline[..] } else { &self.input[call.bytes.clone()] };
-        let args = Args::new(bytes, &batch.args[call.args.clone()]);
+        let (bytes, args) = self.words(call);
         let Some(command) = call.command else { return self.refuse_unknown(args) };
         if !command.spec.accepts(args.len()) {
-            self.refuse(&Failure::Arity(command.name.into()));
-            return Ok(());
+            return self.reject(&Failure::Arity(command.name.into()));
         }
         if !self.session.authenticated && !command.is(Flags::NO_AUTH) {
-            self.refuse(&NOT_AUTHENTICATED);
-            return Ok(());
+            return self.reject(&NOT_AUTHENTICATED);
+        }
+        if self.watch.may_hold_back() {
+            if self.watch.is_out_of_memory() && command.is(Flags::DENYOOM) {
+                return self.reject(&OUT_OF_MEMORY);
+            }
+            if self.watch.is_paused(self.server, command, self.now_ms) {
+                return Err(Stop::Step(Step::Pause));
+            }
         }
         let keys = &batch.keys[call.keys.clone()];
         panic::note(command.name, keys.first());
@@ -341,52 +387,170 @@ impl Turn<'_> {
                 // Such a command may look at all shards, so it finds none of them taken by us.
                 hand.one = None;
                 self.session.client.note_command(Some(command.index), self.now_ms);
-                self.call_session(handler, args)
+                self.call_session(command, handler, args, || owned(bytes, args, keys))
             }
         }
     }
 
+    /// The words of a call, and the bytes in which they lie.
+    #[inline]
+    fn words(&self, call: &Pending) -> (&'t [u8], Args<'t>) {
+        let (batch, input) = (self.batch, self.input);
+        let bytes = if call.inline { &batch.inline[..] } else { &input[call.bytes.clone()] };
+        (bytes, Args::new(bytes, &batch.args[call.args.clone()]))
+    }
+
+    /// Counts a call that was run, now or together with `next` if that is alike.
+    #[inline]
+    fn note(&mut self, lap: &mut Lap, call: &Pending, next: Option<&Pending>, start: usize) {
+        let Some(command) = call.command else { return };
+        let bytes = call.bytes.len() | (self.output.len() - start);
+        let failed = self.output.get(start) == Some(&b'-');
+        lap.calls += 1;
+        if command.short
+            && lap.calls < LAP_CALLS
+            && bytes < LAP_BYTES
+            && !failed
+            && !self.watch.wants_all()
+            && next.is_some_and(|next| next.command.is_some_and(|next| std::ptr::eq(next, command)))
+        {
+            return;
+        }
+        let time = lap.end(self.server, Some(command), &self.watch);
+        if failed || self.watch.wants(time, bytes) {
+            self.note_more(call, command, start, time);
+        }
+    }
+
+    /// Counts the call after which the run ends with a step.
+    #[cold]
+    fn note_last(&mut self, lap: &mut Lap, call: &Pending, start: usize, step: &Step) {
+        match step {
+            // The worker pool counts what it runs.
+            Step::Detach(_) => {}
+            Step::Sleep(time) => {
+                let us = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+                let time = self.server.stats.micros(us);
+                if let Some(command) = call.command {
+                    lap.calls += 1;
+                    lap.since = lap.since.back_by(time);
+                    lap.end(self.server, Some(command), &self.watch);
+                    self.note_more(call, command, start, time);
+                }
+            }
+            _ => self.note(lap, call, None, start),
+        }
+    }
+
+    /// Counts an error, tells those who want to know of a call, takes a reply back that the client
+    /// does not want.
+    #[cold]
+    fn note_more(
+        &mut self,
+        call: &Pending,
+        command: &'static Registered,
+        start: usize,
+        time: Ticks,
+    ) {
+        let reply = &self.output[start..];
+        if reply.first() == Some(&b'-') {
+            let thread = self.session.client.thread;
+            self.server.stats.note_error(thread, Some(command.index), false, reply);
+        }
+        let (bytes, args) = self.words(call);
+        let keys = &self.batch.keys[call.keys.clone()];
+        let (client, db) = (&self.session.client, self.session.db);
+        let done = Done { command, args, keys, client, db, time };
+        done.note(self.server, bytes.len(), reply.len());
+        self.session.mute(self.output, start);
+    }
+
+    /// Counts a call that was not run.
+    #[cold]
+    fn note_rejected(&mut self, call: &Pending, start: usize) {
+        let (thread, command) = (self.session.client.thread, call.command.map(|c| c.index));
+        self.server.stats.note_error(thread, command, true, &self.output[start..]);
+        self.session.mute(self.output, start);
+    }
+
     fn call_session(
         &mut self,
+        command: &'static Registered,
         handler: crate::session::SessionHandler,
         args: Args<'_>,
-    ) -> Result<(), Step> {
+        owned: impl FnOnce() -> OwnedWords,
+    ) -> Result<(), Stop> {
         let resp3 = self.session.resp3;
         let start = self.output.len();
         let reply = Reply::new(self.output, resp3);
         let (server, now_ms) = (self.server, self.now_ms);
         let mut call = Call { server, session: self.session, args, reply, now_ms };
-        match handler(&mut call) {
-            Ok(Flow::Next) => Ok(()),
-            Ok(Flow::Close) => Err(Step::Close),
-            Ok(Flow::Sleep(time)) => Err(Step::Sleep(time)),
-            Ok(Flow::Work(work)) => Err(Step::Detach(Job { work: Detached::Work(work), resp3 })),
+        let outcome = handler(&mut call);
+        // It may have changed what is to be watched.
+        self.watch = Watch::new(server).of(self.session);
+        let step = match outcome {
+            Ok(Flow::Next) => return Ok(()),
+            Ok(Flow::Close) => Step::Close,
+            Ok(Flow::Sleep(time)) => Step::Sleep(time),
+            Ok(Flow::Block(block)) => Step::Block(block),
+            Ok(Flow::Work(work)) => {
+                let (client, db) = (self.session.client.clone(), self.session.db);
+                let (words, work) = (owned(), Detached::Work(work));
+                Step::Detach(Box::new(Job { command, words, client, db, resp3, work }))
+            }
             Err(failure) => {
                 self.output.truncate(start);
-                self.refuse(&failure);
-                Ok(())
+                failure.write_to(&mut Reply::new(self.output, resp3));
+                return Ok(());
             }
-        }
+        };
+        Err(Stop::Step(step))
     }
 
+    /// Answers a call that is not run.
     #[cold]
-    fn refuse(&mut self, failure: &Failure) {
+    fn reject(&mut self, failure: &Failure) -> Result<(), Stop> {
         failure.write_to(&mut Reply::new(self.output, self.session.resp3));
+        Err(Stop::Rejected)
     }
 
     /// Tells that a command does not exist, unless a web browser sent it: that one gets no answer.
     #[cold]
-    fn refuse_unknown(&mut self, args: Args<'_>) -> Result<(), Step> {
+    fn refuse_unknown(&mut self, args: Args<'_>) -> Result<(), Stop> {
         if BROWSER_WORDS.iter().any(|word| args.get(0).eq_ignore_ascii_case(word)) {
             log::warn!(
                 "Possible SECURITY ATTACK detected: {} speaks HTTP, as a browser does that a web \
                  page has sent here. The connection is closed.",
                 self.session.client.addr
             );
-            return Err(Step::Close);
+            return Err(Stop::Step(Step::Close));
         }
-        self.refuse(&unknown_command(self.server, args));
-        Ok(())
+        self.reject(&unknown_command(self.server, args))
+    }
+}
+
+impl Lap {
+    /// Begins with no calls.
+    #[inline]
+    fn start(server: &'static Server, thread: usize) -> Self {
+        Self { tally: server.stats.tally(thread), since: server.stats.now(), calls: 0 }
+    }
+
+    /// Counts the calls so far, all of one command, and begins anew. Returns what they took.
+    #[inline]
+    fn end(
+        &mut self,
+        server: &Server,
+        command: Option<&'static Registered>,
+        watch: &Watch,
+    ) -> Ticks {
+        let Some(command) = command.filter(|_| self.calls > 0) else { return Ticks(0) };
+        let now = server.stats.now();
+        let time = self.since.until(now);
+        self.tally.note_calls(command.index, self.calls, time, watch.tracks_times());
+        self.since = now;
+        self.calls = 0;
+        time
     }
 }
 
@@ -420,7 +584,7 @@ impl<'a> DataCall<'a> {
         hand: &mut Hand,
         output: &mut Vec<u8>,
         owned: impl FnOnce() -> OwnedWords,
-    ) -> Result<(), Step> {
+    ) -> Result<(), Stop> {
         let mut set = None;
         let shards = match (self.keys, hand.granted.take()) {
             (_, Some(granted)) => Shards::Set(set.insert(granted)),
@@ -456,14 +620,14 @@ impl<'a> DataCall<'a> {
             Err(Failure::Detach) => {
                 output.truncate(start);
                 let one = hand.one.take().map(|(number, shard)| HeldSet::of_one(number, shard));
-                let work = Detached::Command(Box::new(DetachedCommand {
-                    handler: self.handler,
-                    name: self.command.name,
-                    db: session.db,
+                Err(Stop::Step(Step::Detach(Box::new(Job {
+                    command: self.command,
                     words: owned(),
-                    set: set.or(one).unwrap_or_default(),
-                }));
-                Err(Step::Detach(Job { work, resp3: session.resp3 }))
+                    client: session.client.clone(),
+                    db: session.db,
+                    resp3: session.resp3,
+                    work: Detached::Data(self.handler, set.or(one).unwrap_or_default()),
+                }))))
             }
             Err(failure) => {
                 output.truncate(start);

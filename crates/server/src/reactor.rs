@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use commands::Failure;
 use protocol::reply::Reply;
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
@@ -28,12 +29,14 @@ use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use slab::Slab;
 
+use crate::clients::ClientFlags;
 use crate::connection::{Connection, State};
 use crate::inbox::{Inbox, Message, Recall, Token};
 use crate::net::{self, Accepted, Listener};
 use crate::pipeline::{Batch, End, Hand, Step, Turn};
 use crate::server::{Server, now_ms};
-use crate::session::Session;
+use crate::session::{Block, Session};
+use crate::watch::Watch;
 
 /// Bytes read from one connection at a time.
 const READ_MAX: usize = 64 * 1024;
@@ -51,6 +54,9 @@ const SWEEP_EVERY: Duration = Duration::from_millis(100);
 const SWEEP_AGAIN: Duration = Duration::from_millis(2);
 /// Rest after an error such as too many open files, which does not go away at once.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
+
+/// What a client is told whose waiting another one has ended.
+const UNBLOCKED: Failure = Failure::text("UNBLOCKED client unblocked via CLIENT UNBLOCK");
 
 /// Names what an event is about: a connection's index, or one of these.
 const INBOX: u64 = u64::MAX;
@@ -265,11 +271,11 @@ impl Reactor {
             next += 1;
         }
         group.batch.prefetch(server);
-        let now_ms = now_ms();
+        let (now_ms, watch) = (now_ms(), Watch::new(server));
         let mut hand = Hand::default();
         let runs = std::mem::take(&mut group.runs);
         for run in &runs {
-            if let Some(stopped) = self.run_source(run, &mut hand, now_ms) {
+            if let Some(stopped) = self.run_source(run, &mut hand, now_ms, watch) {
                 next = next.max(stopped);
             }
         }
@@ -279,7 +285,13 @@ impl Reactor {
 
     /// Runs one source's calls of a batch. Returns the next source where this one ends here
     /// although it has more.
-    fn run_source(&mut self, run: &BatchRun, hand: &mut Hand, now_ms: u64) -> Option<usize> {
+    fn run_source(
+        &mut self,
+        run: &BatchRun,
+        hand: &mut Hand,
+        now_ms: u64,
+        watch: Watch,
+    ) -> Option<usize> {
         let Group { arena, sources, batch, output, .. } = &mut self.group;
         let source = &sources[run.source];
         let index = source.connection;
@@ -287,7 +299,9 @@ impl Reactor {
         hand.grant(connection.granted.take());
         let input = source.input.bytes(arena);
         let session = &mut connection.session;
-        let mut turn = Turn { server: self.server, batch, session, input, output, now_ms };
+        let watch = watch.of(session);
+        let server = self.server;
+        let mut turn = Turn { server, batch, session, input, output, now_ms, watch };
         let (position, step) = match (turn.run(run.calls.clone(), hand), &run.end) {
             (Err(stopped), _) => stopped,
             (Ok(()), End::More) => return None,
@@ -349,12 +363,28 @@ impl Reactor {
             }
             Step::Detach(job) => {
                 connection.state = State::Away;
-                self.server.pool.submit(self.server, job, self.inbox.clone(), token);
+                self.server.pool.submit(self.server, *job, self.inbox.clone(), token);
             }
-            Step::Sleep(time) => {
-                connection.state = State::Away;
-                self.sleepers.push(Reverse((Instant::now() + time, token)));
+            Step::Sleep(time) => self.wait(token, State::Away, Some(Instant::now() + time)),
+            Step::Block(Block { until, reply }) => {
+                connection.session.client.set(ClientFlags::BLOCKED, true);
+                self.wait(token, State::Blocked(reply), until);
             }
+            Step::Pause => {
+                connection.session.client.set(ClientFlags::BLOCKED, true);
+                let left_ms = self.server.pause.until_ms().saturating_sub(now_ms());
+                let until = Instant::now() + Duration::from_millis(left_ms);
+                self.wait(token, State::Paused, Some(until));
+            }
+        }
+    }
+
+    /// Lets a connection wait, until a moment at the longest.
+    fn wait(&mut self, token: Token, state: State, until: Option<Instant>) {
+        if let Some(connection) = self.find(token) {
+            connection.state = state;
+            connection.wake_at = until;
+            self.sleepers.extend(until.map(|until| Reverse((until, token))));
         }
     }
 
@@ -375,7 +405,10 @@ impl Reactor {
             match message {
                 Message::Arrive(accepted) => self.welcome(accepted),
                 Message::Poll(token) => self.poll_waiting(token),
-                Message::Reply(token, reply) => self.come_back(token, &reply),
+                Message::Reply(token, reply) => self.come_back(token, reply),
+                Message::Push(token, bytes) => self.push(token, &bytes),
+                Message::Unblock(token, error) => self.unblock(token, error),
+                Message::Resume => self.resume(),
                 Message::Kill(token) => {
                     if self.find(token).is_some() {
                         self.end(token.index);
@@ -386,13 +419,68 @@ impl Reactor {
     }
 
     /// A connection whose reply was made elsewhere goes on.
-    fn come_back(&mut self, token: Token, reply: &[u8]) {
+    fn come_back(&mut self, token: Token, mut reply: Vec<u8>) {
         let Some(connection) = self.find(token) else { return };
         connection.state = State::Open;
-        if connection.send(reply).is_err() {
+        connection.wake_at = None;
+        connection.session.mute(&mut reply, 0);
+        if connection.send(&reply).is_err() {
             self.end(token.index);
         } else {
             self.look_at(token.index);
+        }
+    }
+
+    /// Sends bytes that answer no command of the connection's own.
+    fn push(&mut self, token: Token, bytes: &[u8]) {
+        let Some(connection) = self.find(token) else { return };
+        if connection.send(bytes).is_err() {
+            self.end(token.index);
+        }
+    }
+
+    /// A blocked connection goes on, as if its time were over or with an error.
+    fn unblock(&mut self, token: Token, error: bool) {
+        let Some(connection) = self.find(token) else { return };
+        let State::Blocked(at_the_end) = connection.state else { return };
+        connection.session.client.set(ClientFlags::BLOCKED, false);
+        let mut bytes = Vec::new();
+        let mut reply = Reply::new(&mut bytes, connection.session.resp3);
+        if error {
+            UNBLOCKED.write_to(&mut reply)
+        } else {
+            at_the_end(&mut reply)
+        }
+        self.come_back(token, bytes);
+    }
+
+    /// Connections whose commands waited for the end of a pause go on.
+    fn resume(&mut self) {
+        let paused =
+            |(_, connection): &(usize, &Connection)| matches!(connection.state, State::Paused);
+        let indexes: Vec<usize> = self.connections.iter().filter(paused).map(|(i, _)| i).collect();
+        for index in indexes {
+            self.go_on(self.token(index as u32));
+        }
+    }
+
+    /// A connection whose time has come goes on.
+    fn go_on(&mut self, token: Token) {
+        let Some(connection) = self.find(token) else { return };
+        match connection.state {
+            State::Away => {
+                let mut reply = Vec::new();
+                Reply::new(&mut reply, connection.session.resp3).ok();
+                self.come_back(token, reply);
+            }
+            State::Blocked(_) => self.unblock(token, false),
+            State::Paused => {
+                connection.session.client.set(ClientFlags::BLOCKED, false);
+                connection.state = State::Open;
+                connection.wake_at = None;
+                self.look_at(token.index);
+            }
+            State::Open | State::Waiting(_) | State::Closing => {}
         }
     }
 
@@ -463,7 +551,11 @@ impl Reactor {
     /// Ends a connection. Closing its socket also takes it off epoll.
     fn end(&mut self, index: u32) {
         if let Some(connection) = self.connections.try_remove(index as usize) {
-            self.server.clients.unregister(&connection.session.client);
+            let client = &connection.session.client;
+            if client.is(ClientFlags::MONITOR) {
+                self.server.monitors.remove(client.id);
+            }
+            self.server.clients.unregister(client);
         }
     }
 
@@ -473,10 +565,9 @@ impl Reactor {
                 break;
             }
             self.sleepers.pop();
-            if let Some(connection) = self.find(token) {
-                let mut reply = Vec::new();
-                Reply::new(&mut reply, connection.session.resp3).ok();
-                self.come_back(token, &reply);
+            // It may have gone on before its time, and be waiting for something else.
+            if self.find(token).is_some_and(|c| c.wake_at.is_some_and(|wake_at| wake_at <= now)) {
+                self.go_on(token);
             }
         }
         if now >= self.next_sweep {

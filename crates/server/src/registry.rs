@@ -43,6 +43,8 @@ pub struct Registered {
     pub run: Run,
     /// How its keys are found.
     pub keys: KeyShape,
+    /// Whether its time depends on little but the length of the call.
+    pub short: bool,
     /// Its place in the registry's list, subcommands included; counters use it.
     pub index: usize,
     /// Its subcommands.
@@ -165,7 +167,9 @@ fn register<H: Copy>(
         row.subcommands.iter().map(|sub| register(sub, run, row.spec.name, len)).collect();
     let keys = shape(row.spec.keys);
     let fingerprint = fingerprint(name.as_bytes());
-    Registered { spec: &row.spec, name, run: run(row.run), keys, index, subcommands, fingerprint }
+    let short = keys == KeyShape::First && row.spec.flags.intersects(Flags::FAST | Flags::SHORT);
+    let (spec, run) = (&row.spec, run(row.run));
+    Registered { spec, name, run, keys, short, index, subcommands, fingerprint }
 }
 
 fn shape(specs: &[KeySpec]) -> KeyShape {

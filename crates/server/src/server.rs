@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use keyspace::Keyspace;
@@ -10,9 +10,12 @@ use keyspace::Keyspace;
 use crate::clients::Clients;
 use crate::config::Config;
 use crate::inbox::Inbox;
+use crate::monitor::Monitors;
 use crate::net::Accepted;
 use crate::pool::Pool;
 use crate::registry::Registry;
+use crate::stats::Stats;
+use crate::watch::Pause;
 
 /// What all threads share. It lives as long as the process.
 pub struct Server {
@@ -36,18 +39,18 @@ pub struct Server {
     pub started: Instant,
     /// Forty hexadecimal digits that name this run of the server.
     pub run_id: String,
-    commands: Box<[Counter]>,
+    /// What commands cost.
+    pub stats: Stats,
+    /// Clients that are told every command.
+    pub monitors: Monitors,
+    /// Whether clients are paused.
+    pub pause: Pause,
 }
 
 /// What a stranger from another machine is told while there is no password.
 const PROTECTED: &[u8] = b"-DENIED This server is in protected mode because no password is set. \
 In this mode connections are only accepted from this machine. To accept others, set a password \
 with --requirepass or bind only the addresses that you trust.\r\n";
-
-/// A counter of one thread, in a cache line of its own.
-#[repr(align(64))]
-#[derive(Default)]
-struct Counter(AtomicU64);
 
 impl Server {
     /// A server that is not listening yet.
@@ -71,6 +74,9 @@ impl Server {
             keyspace: Keyspace::leak([word(0), word(8)]),
             config,
             registry,
+            stats: Stats::new(threads, command_names.len()),
+            monitors: Monitors::default(),
+            pause: Pause::default(),
             command_names,
             clients: Clients::new(threads),
             threads,
@@ -78,7 +84,6 @@ impl Server {
             pool: Pool::default(),
             started: Instant::now(),
             run_id: random[16..].iter().map(|byte| format!("{byte:02x}")).collect(),
-            commands: (0..threads).map(|_| Counter::default()).collect(),
         })))
     }
 
@@ -95,18 +100,6 @@ impl Server {
             return Err(PROTECTED);
         }
         Ok(self.clients.place())
-    }
-
-    /// Counts commands that a thread has run; only for that thread.
-    #[inline]
-    pub fn note_commands(&self, thread: usize, count: u64) {
-        let counter = &self.commands[thread].0;
-        counter.store(counter.load(Relaxed).wrapping_add(count), Relaxed);
-    }
-
-    /// Commands run since the start.
-    pub fn commands_run(&self) -> u64 {
-        self.commands.iter().map(|counter| counter.0.load(Relaxed)).sum()
     }
 }
 

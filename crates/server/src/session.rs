@@ -2,7 +2,7 @@
 //! sees.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use commands::{Args, Failure};
 use protocol::reply::Reply;
@@ -23,6 +23,21 @@ pub struct Session {
     pub resp3: bool,
     /// Whether it has logged in, or need not.
     pub authenticated: bool,
+    /// Which replies it does not want.
+    pub muted: Muted,
+}
+
+/// Which replies a client does not want, by CLIENT REPLY.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Muted {
+    /// It wants all.
+    No,
+    /// Not that of the command that runs, nor that of the next.
+    Two,
+    /// Not that of the command that runs.
+    One,
+    /// It wants none.
+    All,
 }
 
 /// One call of a command about the connection or the server.
@@ -50,15 +65,25 @@ pub enum Flow {
     Close,
     /// The connection waits, then gets an OK.
     Sleep(Duration),
+    /// The connection is blocked.
+    Block(Block),
     /// The reply is made by the worker pool.
     Work(Work),
+}
+
+/// What a blocked connection waits for.
+pub struct Block {
+    /// When it has waited long enough, if ever.
+    pub until: Option<Instant>,
+    /// What it is told then.
+    pub reply: fn(&mut Reply<'_>),
 }
 
 impl Session {
     /// A connection that has just been accepted.
     pub fn new(client: Arc<Client>, server: &Server) -> Self {
         let authenticated = server.config.password.read().is_empty();
-        Self { client, db: 0, resp3: false, authenticated }
+        Self { client, db: 0, resp3: false, authenticated, muted: Muted::No }
     }
 
     /// Changes the database.
@@ -71,5 +96,18 @@ impl Session {
     pub fn speak(&mut self, resp3: bool) {
         self.resp3 = resp3;
         self.client.set_resp3(resp3);
+    }
+
+    /// Takes the reply from `start` on back, if the client does not want it, and goes on to the
+    /// next.
+    #[cold]
+    pub fn mute(&mut self, output: &mut Vec<u8>, start: usize) {
+        self.muted = match self.muted {
+            Muted::No => return,
+            Muted::Two => Muted::One,
+            Muted::One => Muted::No,
+            Muted::All => Muted::All,
+        };
+        output.truncate(start);
     }
 }

@@ -4,7 +4,8 @@ use commands::spec::{Flags, Group};
 use commands::{Command, Failure, context};
 
 use crate::REDIS_VERSION;
-use crate::session::{Call, Flow, SessionHandler};
+use crate::clients::ClientFlags;
+use crate::session::{Call, Flow, Muted, SessionHandler};
 
 const EARLY: Flags = Flags::NO_AUTH.union(Flags::LOADING).union(Flags::STALE);
 const AT_ONCE: Flags = Flags::FAST.union(Flags::NOSCRIPT).union(Flags::ALLOW_BUSY);
@@ -83,6 +84,10 @@ fn reset(call: &mut Call<'_>) -> Result<Flow, Failure> {
     session.speak(false);
     session.client.names.lock().name.clear();
     session.authenticated = call.server.config.password.read().is_empty();
+    session.muted = Muted::No;
+    let client = &session.client;
+    client.set(ClientFlags::MONITOR | ClientFlags::NO_EVICT | ClientFlags::NO_TOUCH, false);
+    call.server.monitors.remove(client.id);
     call.reply.speak(false);
     call.reply.simple("RESET");
     Ok(Flow::Next)

@@ -128,7 +128,7 @@ fn memory_section(_: &Server, sums: &Sums, out: &mut String) -> std::fmt::Result
 fn stats_section(server: &Server, sums: &Sums, out: &mut String) -> std::fmt::Result {
     let (bytes_in, bytes_out) = server.clients.traffic();
     write!(out, "total_connections_received:{}\r\n", server.clients.accepted())?;
-    write!(out, "total_commands_processed:{}\r\n", server.commands_run())?;
+    write!(out, "total_commands_processed:{}\r\n", server.stats.calls())?;
     write!(out, "total_net_input_bytes:{bytes_in}\r\ntotal_net_output_bytes:{bytes_out}\r\n")?;
     write!(out, "rejected_connections:{}\r\n", server.clients.refused())?;
     write!(out, "expired_keys:{}\r\n", sums.stats.expired)?;

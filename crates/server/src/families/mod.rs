@@ -6,6 +6,7 @@ mod config;
 mod connection;
 mod debug;
 mod info;
+mod monitor;
 
 use commands::Command;
 
@@ -20,6 +21,7 @@ pub fn all() -> impl Iterator<Item = &'static Command<SessionHandler>> {
         config::COMMANDS,
         debug::COMMANDS,
         info::COMMANDS,
+        monitor::COMMANDS,
     ]
     .into_iter()
     .flatten()
