@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: run build test lint bench fmt clean
+.PHONY: run build test lint bench docs fmt clean
 
 run: build
 	./target/release/dragonfly
@@ -25,6 +25,11 @@ lint:
 bench:
 	$(CARGO) build --release --locked -p server -p bench-load -p bench-echo
 	python3 bench/run.py --quick
+
+# What is made from the tables of the program.
+docs:
+	$(CARGO) run --locked -p server -- --help-markdown > docs/configuration.md.new
+	mv docs/configuration.md.new docs/configuration.md
 
 fmt:
 	$(CARGO) fmt --all

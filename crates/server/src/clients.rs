@@ -55,6 +55,8 @@ pub struct Client {
     pub addr: String,
     /// Our side's address.
     pub local_addr: String,
+    /// Whether the other side is on this machine.
+    pub is_local: bool,
     /// The socket's number.
     pub fd: i32,
     /// The thread that serves it.
@@ -257,6 +259,7 @@ impl Clients {
             id: self.next_id.fetch_add(1, Relaxed),
             addr: accepted.remote.clone(),
             local_addr: accepted.local.clone(),
+            is_local: accepted.is_local,
             fd: accepted.number(),
             thread,
             since_ms: now_ms,

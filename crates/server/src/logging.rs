@@ -1,13 +1,19 @@
-//! Log lines on standard error: time, level, message. Neither keys nor values are ever logged.
+//! Log lines on standard error or in a file: time, level, message. Neither keys nor values are ever
+//! logged.
 
-use std::io::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
+use parking_lot::RwLock;
 
-struct Stderr;
+struct Logger;
 
-impl Log for Stderr {
+/// The file that lines go to and its path; none: standard error.
+static FILE: RwLock<Option<(String, File)>> = RwLock::new(None);
+
+impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.level() <= log::max_level()
     }
@@ -24,16 +30,47 @@ impl Log for Stderr {
         };
         let line = format!("{} {mark} {}\n", timestamp(), record.args());
         // There is nowhere to tell that the log cannot be written.
-        let _ = std::io::stderr().write_all(line.as_bytes());
+        let _ = match &*FILE.read() {
+            Some((_, file)) => (&*file).write_all(line.as_bytes()),
+            None => io::stderr().write_all(line.as_bytes()),
+        };
     }
 
     fn flush(&self) {}
 }
 
-/// Starts logging at Redis's level `notice`.
+/// Starts logging on standard error, at Redis's level `notice`.
 pub fn start() {
-    if log::set_logger(&Stderr).is_ok() {
+    if log::set_logger(&Logger).is_ok() {
         set_level("notice");
+    }
+}
+
+/// Appends to a file from now on, or where `path` is empty writes to standard error.
+pub fn set_file(path: &str) -> Result<(), String> {
+    let file = if path.is_empty() {
+        None
+    } else {
+        let file = open(path).map_err(|error| format!("logfile {path}: {error}"))?;
+        // The directory of the process may change.
+        let path = std::fs::canonicalize(path).map_err(|error| format!("{path}: {error}"))?;
+        Some((path.to_string_lossy().into_owned(), file))
+    };
+    *FILE.write() = file;
+    Ok(())
+}
+
+fn open(path: &str) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).open(path)
+}
+
+/// Opens the file again, as it may have been renamed. One that cannot be opened stays as it is.
+pub fn reopen() {
+    let path = FILE.read().as_ref().map(|(path, _)| path.clone());
+    let Some(path) = path else { return };
+    match open(&path) {
+        Ok(file) => *FILE.write() = Some((path, file)),
+        Err(error) => log::warn!("the log cannot be opened again at {path}: {error}"),
     }
 }
 

@@ -23,16 +23,19 @@ mod connection;
 mod families;
 mod inbox;
 mod logging;
+mod machine;
 mod monitor;
 mod net;
 mod panic;
 mod pipeline;
 mod pool;
+mod process;
 mod reactor;
 mod redact;
 mod registry;
 mod server;
 mod session;
+mod signals;
 mod stats;
 mod threads;
 mod watch;
@@ -59,7 +62,11 @@ pub fn version_line() -> String {
 fn main() -> ExitCode {
     logging::start();
     panic::install_hook();
-    let config = match config::parse(std::env::args().skip(1)) {
+    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    // What is not UTF-8 is none of ours.
+    let environment = std::env::vars_os()
+        .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+    let config = match config::parse(words, environment) {
         Ok(Invocation::Serve(config)) => config,
         Ok(Invocation::Print(text)) => return print(&text),
         Err(error) => {
@@ -76,37 +83,53 @@ fn main() -> ExitCode {
     }
 }
 
-#[allow(clippy::print_stdout, reason = "what was asked for with --help or --version")]
+/// Prints what was asked for with --help or --version.
 fn print(text: &str) -> ExitCode {
-    println!("{}", text.trim_end());
+    use std::io::Write as _;
+    // Who reads only the beginning closes the pipe.
+    let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
     ExitCode::SUCCESS
 }
 
 fn serve(config: Config) -> Result<(), Box<dyn std::error::Error>> {
+    process::apply_dir(&config)?;
+    logging::set_level(&config.log_level.read());
+    logging::set_file(&config.log_file.read())?;
+    process::fit_clients_max(&config);
     let server = Server::leak(config)?;
+    // Whoever sees that the server listens may ask it to end.
+    let signals = signals::keep()?;
     threads::start(server)?;
-    log::info!("{}, pid {}", version_line(), std::process::id());
-    let path = server.config.unix_socket.read().clone();
-    match server.config.port.load(Relaxed) {
-        0 => log::info!("listening on {path}"),
-        port if path.is_empty() => log::info!("listening on port {port}"),
-        port => log::info!("listening on port {port} and {path}"),
-    }
-    log::info!("{} threads, data in memory only", server.threads);
-    log::info!("ready to accept connections");
-    wait_for_signal()?;
-    log::info!("stopping");
-    if !path.is_empty() {
-        // It may be gone already.
-        let _ = std::fs::remove_file(path);
-    }
+    process::write_pid_file(&server.config)?;
+    announce(server);
+    process::notify_manager(&server.config, "READY=1");
+    signals::serve(server, signals);
     Ok(())
 }
 
-/// Waits until the process is asked to end.
-fn wait_for_signal() -> std::io::Result<()> {
-    use signal_hook::consts::{SIGINT, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT])?;
-    signals.forever().next();
-    Ok(())
+/// Tells the log what has started, and what whoever runs it should know.
+fn announce(server: &Server) {
+    let config = &server.config;
+    log::info!("{}, pid {}", version_line(), std::process::id());
+    let sources = config.sources.join(", ");
+    log::info!("configuration: {}", if sources.is_empty() { "defaults" } else { &sources });
+    let path = config.unix_socket.read().clone();
+    let addresses = config.bind.read().join(" ");
+    match config.port.load(Relaxed) {
+        0 => log::info!("listening on {path}"),
+        port if path.is_empty() => log::info!("listening on port {port} of {addresses}"),
+        port => log::info!("listening on port {port} of {addresses}, and {path}"),
+    }
+    let clients = config.clients_max.load(Relaxed);
+    let memory = match config.memory_max.load(Relaxed) {
+        0 => "no memory limit".to_owned(),
+        bytes => format!("at most {} MiB of memory", bytes >> 20),
+    };
+    log::info!("{} threads, at most {clients} clients, {memory}", server.threads);
+    log::info!("{} databases, data in memory only", keyspace::DATABASES);
+    for (reason, names) in config.without_effect() {
+        log::info!("without effect ({reason}): {}", names.join(", "));
+    }
+    process::check_backlog(config);
+    log::info!("ready to accept connections");
 }

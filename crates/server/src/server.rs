@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use keyspace::Keyspace;
+use keyspace::db::Stats as ShardStats;
+use keyspace::{Keyspace, SHARDS};
+use parking_lot::Mutex;
 
 use crate::clients::Clients;
 use crate::config::Config;
@@ -45,12 +47,29 @@ pub struct Server {
     pub monitors: Monitors,
     /// Whether clients are paused.
     pub pause: Pause,
+    /// What was counted when statistics were last reset.
+    reset: Mutex<Totals>,
+}
+
+/// Counts since the start, or since statistics were reset.
+#[derive(Clone, Copy, Default)]
+pub struct Totals {
+    /// Commands run.
+    pub commands: u64,
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Connections refused.
+    pub refused: u64,
+    /// Bytes read.
+    pub bytes_in: u64,
+    /// Bytes written.
+    pub bytes_out: u64,
 }
 
 /// What a stranger from another machine is told while there is no password.
 const PROTECTED: &[u8] = b"-DENIED This server is in protected mode because no password is set. \
 In this mode connections are only accepted from this machine. To accept others, set a password \
-with --requirepass or bind only the addresses that you trust.\r\n";
+with --requirepass, bind only the addresses that you trust, or use --protected-mode no.\r\n";
 
 impl Server {
     /// A server that is not listening yet.
@@ -60,11 +79,7 @@ impl Server {
         let word = |at: usize| {
             random[at..].first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes))
         };
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let threads = match config.threads.load(Relaxed) {
-            0 => cores,
-            count => count,
-        };
+        let threads = config.threads_wanted();
         let registry = Registry::new();
         let mut command_names = vec![""; registry.rows().count()];
         for command in registry.rows() {
@@ -84,6 +99,7 @@ impl Server {
             pool: Pool::default(),
             started: Instant::now(),
             run_id: random[16..].iter().map(|byte| format!("{byte:02x}")).collect(),
+            reset: Mutex::default(),
         })))
     }
 
@@ -94,13 +110,61 @@ impl Server {
             self.clients.note_refused();
             return Err(b"-ERR max number of clients reached\r\n");
         }
-        let open = self.config.password.read().is_empty()
+        let open = self.config.protected_mode.load(Relaxed)
+            && self.config.password.read().is_empty()
             && self.config.bind.read().iter().any(|address| address.contains('*'));
         if open && !accepted.is_local {
             return Err(PROTECTED);
         }
         Ok(self.clients.place())
     }
+
+    /// Counts since the start. They never go back, as their threads alone write them.
+    fn counted(&self) -> Totals {
+        let (bytes_in, bytes_out) = self.clients.traffic();
+        Totals {
+            commands: self.stats.calls(),
+            accepted: self.clients.accepted(),
+            refused: self.clients.refused(),
+            bytes_in,
+            bytes_out,
+        }
+    }
+
+    /// Counts since statistics were reset.
+    pub fn totals(&self) -> Totals {
+        let (now, before) = (self.counted(), *self.reset.lock());
+        Totals {
+            commands: now.commands.saturating_sub(before.commands),
+            accepted: now.accepted.saturating_sub(before.accepted),
+            refused: now.refused.saturating_sub(before.refused),
+            bytes_in: now.bytes_in.saturating_sub(before.bytes_in),
+            bytes_out: now.bytes_out.saturating_sub(before.bytes_out),
+        }
+    }
+
+    /// Resets what INFO counts. It borrows all shards, one after another, so it may take long.
+    pub fn reset_stats(&self) {
+        self.stats.reset();
+        *self.reset.lock() = self.counted();
+        for number in 0..SHARDS {
+            let mut shard = self.keyspace.borrow_blocking(number as u16);
+            for (_, db) in shard.dbs() {
+                // Changes are no statistics: who saves asks for them.
+                db.stats = ShardStats { changes: db.stats.changes, ..ShardStats::default() };
+            }
+        }
+    }
+}
+
+/// Ends what the server does before its process ends.
+pub fn drain(server: &Server) {
+    let path = server.config.unix_socket.read();
+    if !path.is_empty() {
+        // It may be gone already.
+        let _ = std::fs::remove_file(&*path);
+    }
+    crate::process::remove_pid_file();
 }
 
 /// The time in milliseconds of Unix time.

@@ -1,4 +1,4 @@
-//! CONFIG GET and CONFIG SET, over the parameters of `config.rs`.
+//! CONFIG, over the parameters of `config/`.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use commands::spec::{Flags, Group};
 use commands::{Command, Failure};
 use keyspace::glob;
 
-use crate::config::{PARAMETERS, Parameter};
+use crate::config::{self, Apply, Change, Config, Effect, Parameter};
 use crate::session::{Call, Flow, SessionHandler};
 
 const FLAGS: Flags = Flags::ADMIN.union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE);
@@ -17,17 +17,45 @@ pub static COMMANDS: &[Command<SessionHandler>] =
         .docs(Group::Server, "2.0.0", "A container for server configuration commands.")
         .subcommands(SUBCOMMANDS)];
 
-static SUBCOMMANDS: &[Command<SessionHandler>] = &[
-    Command::<SessionHandler>::new("get", -3, get).flags(FLAGS).docs(
-        Group::Server,
-        "2.0.0",
-        "Returns the effective values of configuration parameters.",
-    ),
-    Command::<SessionHandler>::new("set", -4, set).flags(FLAGS).docs(
-        Group::Server,
-        "2.0.0",
-        "Sets configuration parameters in-flight.",
-    ),
+static SUBCOMMANDS: &[Command<SessionHandler>] =
+    &[
+        Command::<SessionHandler>::new("get", -3, get).flags(FLAGS).docs(
+            Group::Server,
+            "2.0.0",
+            "Returns the effective values of configuration parameters.",
+        ),
+        Command::<SessionHandler>::new("help", 2, help)
+            .flags(Flags::LOADING.union(Flags::STALE))
+            .docs(Group::Server, "5.0.0", "Returns helpful text about the different subcommands."),
+        Command::<SessionHandler>::new("resetstat", 2, resetstat).flags(FLAGS).docs(
+            Group::Server,
+            "2.0.0",
+            "Resets the server's statistics.",
+        ),
+        Command::<SessionHandler>::new("rewrite", 2, rewrite).flags(FLAGS).docs(
+            Group::Server,
+            "2.8.0",
+            "Writes the configuration that is in effect to the configuration file.",
+        ),
+        Command::<SessionHandler>::new("set", -4, set).flags(FLAGS).docs(
+            Group::Server,
+            "2.0.0",
+            "Sets configuration parameters in-flight.",
+        ),
+    ];
+
+const HELP: &[&str] = &[
+    "CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "GET <pattern> [<pattern> ...]",
+    "    Return the parameters that match a pattern, and their values.",
+    "SET <parameter> <value> [<parameter> <value> ...]",
+    "    Set parameters: all of them, or none.",
+    "RESETSTAT",
+    "    Reset the statistics that INFO shows.",
+    "REWRITE",
+    "    Write what has changed into the configuration file.",
+    "HELP",
+    "    Print this help.",
 ];
 
 /// CONFIG alone never gets here: its arity asks for a subcommand.
@@ -35,40 +63,82 @@ fn no_subcommand(_: &mut Call<'_>) -> Result<Flow, Failure> {
     Err(Failure::Syntax)
 }
 
+fn help(call: &mut Call<'_>) -> Result<Flow, Failure> {
+    call.reply.array(HELP.len());
+    HELP.iter().for_each(|line| call.reply.simple(line));
+    Ok(Flow::Next)
+}
+
+fn resetstat(call: &mut Call<'_>) -> Result<Flow, Failure> {
+    let server = call.server;
+    Ok(Flow::Work(Box::new(move |reply| {
+        server.reset_stats();
+        reply.ok();
+    })))
+}
+
+/// It waits for the disk, so it runs in the worker pool.
+fn rewrite(call: &mut Call<'_>) -> Result<Flow, Failure> {
+    let config = &call.server.config;
+    Ok(Flow::Work(Box::new(move |reply| {
+        let _changing = config.changing.lock();
+        match config::rewrite(config) {
+            Ok(()) => {
+                log::info!("the configuration was rewritten");
+                reply.ok();
+            }
+            Err(error) => {
+                log::warn!("the configuration was not rewritten: {error}");
+                reply.error(&format!("ERR {error}"));
+            }
+        }
+    })))
+}
+
 fn get(call: &mut Call<'_>) -> Result<Flow, Failure> {
-    let mut found: Vec<(&[u8], &Parameter)> = Vec::new();
+    let mut found: Vec<(Cow<'_, [u8]>, &Parameter)> = Vec::new();
     for word in call.args.from(2) {
         for (name, parameter) in matching(word) {
-            if !found.iter().any(|(_, other)| other.name == parameter.name) {
+            if !found.iter().any(|(other, _)| other.eq_ignore_ascii_case(&name)) {
                 found.push((name, parameter));
             }
         }
     }
     call.reply.map(found.len());
     for (name, parameter) in found {
-        call.reply.bulk(name);
-        call.reply.bulk((parameter.get)(&call.server.config).as_bytes());
+        call.reply.bulk(&name);
+        call.reply.bulk(parameter.get(&call.server.config).as_bytes());
     }
     Ok(Flow::Next)
 }
 
 /// The parameters that a pattern or a name means. What is no pattern is their name as it is shown.
-fn matching(word: &[u8]) -> impl Iterator<Item = (&[u8], &'static Parameter)> {
-    let is_pattern = word.iter().any(|byte| b"[*?".contains(byte));
-    let lower = word.to_ascii_lowercase();
-    PARAMETERS.iter().filter_map(move |parameter| {
-        let name = parameter.name.as_bytes();
-        if is_pattern {
-            glob::matches(&lower, name).then_some((name, parameter))
-        } else {
-            (lower == name).then_some((word, parameter))
-        }
-    })
+fn matching(word: &[u8]) -> Vec<(Cow<'_, [u8]>, &'static Parameter)> {
+    if word.iter().any(|byte| b"[*?".contains(byte)) {
+        let lower = word.to_ascii_lowercase();
+        let listed = config::listed().iter();
+        return listed
+            .filter(|(name, _)| glob::matches(&lower, name.as_bytes()))
+            .map(|(name, parameter)| (Cow::Borrowed(name.as_bytes()), *parameter))
+            .collect();
+    }
+    named(word).map(|parameter| (Cow::Borrowed(word), parameter)).into_iter().collect()
+}
+
+fn named(word: &[u8]) -> Option<&'static Parameter> {
+    config::parameter(std::str::from_utf8(word).ok()?).filter(|parameter| !parameter.file_only)
 }
 
 fn failed(name: &[u8], reason: &str) -> Failure {
     let before = "ERR CONFIG SET failed (possibly related to argument '";
     Failure::quoting(before, name, &format!("') - {reason}"))
+}
+
+/// A parameter to be set, under the name that it was given, and its value.
+struct Wish<'a> {
+    name: &'a [u8],
+    parameter: &'static Parameter,
+    value: Cow<'a, str>,
 }
 
 /// Sets several parameters: all, or, where one cannot be set, none.
@@ -78,32 +148,83 @@ fn set(call: &mut Call<'_>) -> Result<Flow, Failure> {
     if !rest.is_empty() {
         return Err(Failure::Syntax);
     }
-    let mut chosen: Vec<(&Parameter, Cow<'_, str>)> = Vec::new();
+    let config = &call.server.config;
+    let _changing = config.changing.lock();
+    let protected = match config.protected_configs.read().as_str() {
+        "yes" => true,
+        "local" => call.session.client.is_local,
+        _ => false,
+    };
+    let wishes = wishes(config, pairs, protected)?;
+    let before: Vec<String> = wishes.iter().map(|wish| wish.parameter.get(config)).collect();
+    let result = change(config, &wishes);
+    if result.is_ok() {
+        tell_effects(config, &wishes, &before);
+    } else {
+        for (wish, old) in wishes.iter().zip(&before) {
+            // They were the values a moment ago, so they are right ones.
+            let _ = wish.parameter.set(config, old);
+        }
+        for (apply, _) in applies(&wishes) {
+            let _ = apply(config);
+        }
+    }
+    result?;
+    call.reply.ok();
+    Ok(Flow::Next)
+}
+
+/// What is asked for, when it may be.
+fn wishes<'a>(
+    config: &Config,
+    pairs: &[[&'a [u8]; 2]],
+    protected: bool,
+) -> Result<Vec<Wish<'a>>, Failure> {
+    let mut wishes: Vec<Wish<'a>> = Vec::new();
     for [name, value] in pairs {
-        let is_meant = |p: &&Parameter| name.eq_ignore_ascii_case(p.name.as_bytes());
-        let Some(parameter) = PARAMETERS.iter().find(is_meant) else {
+        let Some(parameter) = named(name) else {
             let before = "ERR Unknown option or number of arguments for CONFIG SET - '";
             return Err(Failure::quoting(before, name, "'"));
         };
-        if !parameter.mutable {
-            return Err(failed(name, "can't set immutable config"));
+        let value = String::from_utf8_lossy(value);
+        match parameter.change {
+            Change::AtStart if parameter.get(config) != value => {
+                return Err(failed(name, "can't set immutable config"));
+            }
+            Change::Protected if !protected => {
+                return Err(failed(name, "can't set protected config"));
+            }
+            _ => {}
         }
-        if chosen.iter().any(|(other, _)| other.name == parameter.name) {
+        if wishes.iter().any(|other| other.parameter.name == parameter.name) {
             return Err(failed(name, "duplicate parameter"));
         }
-        chosen.push((parameter, String::from_utf8_lossy(value)));
+        wishes.push(Wish { name, parameter, value });
     }
-    let config = &call.server.config;
-    let before: Vec<String> = chosen.iter().map(|(parameter, _)| (parameter.get)(config)).collect();
-    for (index, (parameter, value)) in chosen.iter().enumerate() {
-        if let Err(reason) = (parameter.set)(config, value) {
-            for ((parameter, _), old) in chosen[..index].iter().zip(&before) {
-                // It was the value a moment ago, so it is a right one.
-                let _ = (parameter.set)(config, old);
-            }
-            return Err(failed(parameter.name.as_bytes(), &reason));
+    Ok(wishes)
+}
+
+fn change(config: &Config, wishes: &[Wish<'_>]) -> Result<(), Failure> {
+    for Wish { name, parameter, value } in wishes {
+        let set = parameter.set(config, value);
+        set.map_err(|reason| failed(name, &reason.to_string()))?;
+    }
+    for (apply, name) in applies(wishes) {
+        apply(config).map_err(|reason| failed(name, &reason))?;
+    }
+    Ok(())
+}
+
+/// Tells the log of changes without an effect.
+fn tell_effects(config: &Config, wishes: &[Wish<'_>], before: &[String]) {
+    for (Wish { parameter, .. }, old) in wishes.iter().zip(before) {
+        if parameter.effect() == Effect::None && parameter.get(config) != *old {
+            log::info!("{} has no effect: {}", parameter.name, parameter.about);
         }
     }
-    call.reply.ok();
-    Ok(Flow::Next)
+}
+
+/// What the changes do at once.
+fn applies<'a>(wishes: &'a [Wish<'_>]) -> impl Iterator<Item = (Apply, &'a [u8])> {
+    wishes.iter().filter_map(|wish| Some((wish.parameter.apply?, wish.name)))
 }

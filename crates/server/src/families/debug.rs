@@ -41,11 +41,9 @@ fn debug(call: &mut Call<'_>) -> Result<Flow, Failure> {
 }
 
 fn check_allowed(call: &Call<'_>) -> Result<(), Failure> {
-    let is_local =
-        |addr: &str| addr.starts_with("127.") || addr.starts_with("[::1]") || addr.starts_with('/');
     match call.server.config.debug_command.read().as_str() {
         "yes" => Ok(()),
-        "local" if is_local(&call.session.client.addr) => Ok(()),
+        "local" if call.session.client.is_local => Ok(()),
         _ => Err(NOT_ALLOWED),
     }
 }

@@ -126,11 +126,12 @@ fn memory_section(_: &Server, sums: &Sums, out: &mut String) -> std::fmt::Result
 }
 
 fn stats_section(server: &Server, sums: &Sums, out: &mut String) -> std::fmt::Result {
-    let (bytes_in, bytes_out) = server.clients.traffic();
-    write!(out, "total_connections_received:{}\r\n", server.clients.accepted())?;
-    write!(out, "total_commands_processed:{}\r\n", server.stats.calls())?;
-    write!(out, "total_net_input_bytes:{bytes_in}\r\ntotal_net_output_bytes:{bytes_out}\r\n")?;
-    write!(out, "rejected_connections:{}\r\n", server.clients.refused())?;
+    let totals = server.totals();
+    write!(out, "total_connections_received:{}\r\n", totals.accepted)?;
+    write!(out, "total_commands_processed:{}\r\n", totals.commands)?;
+    write!(out, "total_net_input_bytes:{}\r\n", totals.bytes_in)?;
+    write!(out, "total_net_output_bytes:{}\r\n", totals.bytes_out)?;
+    write!(out, "rejected_connections:{}\r\n", totals.refused)?;
     write!(out, "expired_keys:{}\r\n", sums.stats.expired)?;
     write!(out, "keyspace_hits:{}\r\nkeyspace_misses:{}\r\n", sums.stats.hits, sums.stats.misses)
 }
