@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use commands::spec::{Flags, Group};
+use commands::spec::arguments::{block, string};
+use commands::spec::{Flags, Group, tips};
 use commands::{Command, Failure};
 use keyspace::glob;
 
@@ -14,20 +15,24 @@ const FLAGS: Flags = Flags::ADMIN.union(Flags::NOSCRIPT).union(Flags::LOADING).u
 /// The rows of this family.
 pub static COMMANDS: &[Command<SessionHandler>] =
     &[Command::<SessionHandler>::new("config", -2, no_subcommand)
-        .docs(Group::Server, "2.0.0", "A container for server configuration commands.")
+        .docs(Group::Server, "2.0.0", "Commands about the configuration.")
+        .complexity("that of the subcommand")
         .subcommands(SUBCOMMANDS)];
 
 static SUBCOMMANDS: &[Command<SessionHandler>] = &[
-    Command::<SessionHandler>::new("get", -3, get).flags(FLAGS).docs(
-        Group::Server,
-        "2.0.0",
-        "Returns the effective values of configuration parameters.",
-    ),
-    Command::<SessionHandler>::new("set", -4, set).flags(FLAGS).docs(
-        Group::Server,
-        "2.0.0",
-        "Sets configuration parameters in-flight.",
-    ),
+    Command::<SessionHandler>::new("get", -3, get)
+        .flags(FLAGS)
+        .docs(Group::Server, "2.0.0", "Tells the values of parameters.")
+        .complexity("O(N) with N the number of parameters asked for")
+        .history(&[("7.0.0", "Takes several names and patterns.")])
+        .args(&[string("parameter").many()]),
+    Command::<SessionHandler>::new("set", -4, set)
+        .flags(FLAGS)
+        .docs(Group::Server, "2.0.0", "Changes parameters while the server runs.")
+        .complexity("O(N) with N the number of parameters set")
+        .history(&[("7.0.0", "Takes several parameters.")])
+        .tips(&[tips::TO_ALL_NODES, tips::REPLY_ALL_SUCCEEDED])
+        .args(&[block("data").many().of(&[string("parameter"), string("value")])]),
 ];
 
 /// CONFIG alone never gets here: its arity asks for a subcommand.
