@@ -158,19 +158,22 @@ impl Access {
     }
 
     /// What a call with these words behind its key does. Where that varies, the command is SET, for
-    /// which GET makes the difference, or DELEX, for which a condition does.
-    pub fn in_call<'a>(self, mut words: impl Iterator<Item = &'a [u8]>) -> Self {
-        let is = |word: &[u8], token: &str| word.eq_ignore_ascii_case(token.as_bytes());
-        if self == Self::EXCHANGE_VARIABLE {
-            // The first word is the value.
-            let gets = words.skip(1).any(|word| is(word, "get"));
-            if gets { Self::EXCHANGE } else { Self::OVERWRITE }
-        } else if self == Self::REMOVE_VARIABLE {
-            let conditions = ["ifeq", "ifne", "ifdeq", "ifdne"];
-            let asks = words.next().is_some_and(|word| conditions.iter().any(|c| is(word, c)));
-            if asks { Self::REMOVE_IF } else { Self::REMOVE }
-        } else {
-            self
+    /// which GET and conditions make a difference, or DELEX, for which conditions do.
+    pub fn in_call<'a>(self, words: impl Iterator<Item = &'a [u8]>) -> Self {
+        let is_value_first = self == Self::EXCHANGE_VARIABLE;
+        let (mut gets, mut asks) = (false, false);
+        for word in words.skip(usize::from(is_value_first)) {
+            let is = |token: &str| word.eq_ignore_ascii_case(token.as_bytes());
+            gets |= is("get");
+            asks |= ["ifeq", "ifne", "ifdeq", "ifdne"].into_iter().any(is);
+        }
+        match self {
+            Self::EXCHANGE_VARIABLE if gets => Self::EXCHANGE,
+            Self::EXCHANGE_VARIABLE if asks => Self::UPDATE,
+            Self::EXCHANGE_VARIABLE => Self::OVERWRITE,
+            Self::REMOVE_VARIABLE if asks => Self::REMOVE_IF,
+            Self::REMOVE_VARIABLE => Self::REMOVE,
+            access => access,
         }
     }
 }

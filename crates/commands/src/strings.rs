@@ -48,18 +48,18 @@ const EXAT: Argument = unix_time("unix-time-seconds").after("EXAT");
 const PXAT: Argument = unix_time("unix-time-milliseconds").after("PXAT");
 const PAIR: &[Argument] = &[key("key"), string("value")];
 
-/// The arguments of INCREX: those of Redis 8.8, and Valkey's conditions.
+/// The arguments of INCREX: those of Redis, and Valkey's conditions.
 const INCREX: &[Argument] = &[
     key("key"),
     oneof("increment")
         .opt()
-        .of(&[integer("integer").after("BYINT"), double("float").after("BYFLOAT")]),
-    double("lower-bound").after("LBOUND").opt(),
-    double("upper-bound").after("UBOUND").opt(),
+        .of(&[double("float").after("BYFLOAT"), integer("integer").after("BYINT")]),
     token("SATURATE").opt(),
+    string("lowerbound").after("LBOUND").opt(),
+    string("upperbound").after("UBOUND").opt(),
     oneof("expiration").opt().of(&[EX, PX, EXAT, PXAT, token("PERSIST")]),
     token("ENX").opt(),
-    oneof("condition").opt().of(&[token("NX"), token("XX")]),
+    oneof("condition").opt().since("9.2.0").of(&[token("NX"), token("XX")]),
 ];
 
 /// The arguments of SET, which has gained some with nearly every version.
