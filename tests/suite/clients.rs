@@ -110,6 +110,24 @@ fn redis_cli_loads_and_looks_at_a_whole_database() {
 }
 
 #[test]
+fn redis_cli_shows_our_arguments() {
+    let server = Server::start(&[]);
+    let path = server.directory().join("commands");
+    // It asks for documentation once it is connected.
+    std::fs::write(&path, "PING\nhelp scan\nhelp cl.throttle\n").unwrap();
+    let mut command = Command::new("redis-cli");
+    let commands = std::fs::File::open(&path).unwrap();
+    command.args(["-p", &server.port().to_string()]).stdin(commands);
+    let text = String::from_utf8_lossy(&command.output().unwrap().stdout).into_owned();
+    for arguments in [
+        "cursor [MATCH pattern] [COUNT count] [TYPE type] [ATTR v|p] [MINMSZ bytes]",
+        "key max-burst count period [quantity]",
+    ] {
+        assert!(text.contains(arguments), "{text}");
+    }
+}
+
+#[test]
 fn redis_benchmark() {
     let server = Server::start(&[]);
     for extra in

@@ -14,5 +14,6 @@ mod expiry;
 mod process;
 mod protocol;
 mod table;
+mod table_facts;
 mod tidy;
 mod transcripts;

@@ -6,7 +6,8 @@
 use protocol::number::parse_i64;
 
 use crate::deadline::Unit;
-use crate::spec::{Access, Flags, Group, KeySpec};
+use crate::spec::arguments::{Argument, integer, key, oneof, token, unix_time};
+use crate::spec::{Access, Flags, Group, KeySpec, tips};
 use crate::{Command, Context, Failure, Handler, Outcome};
 
 /// What TTL answers for a key that is not there.
@@ -19,53 +20,82 @@ const READ: Flags = Flags::READONLY.union(Flags::FAST);
 const UPDATED: &[KeySpec] = &[KeySpec::one(Access::UPDATE)];
 const ASKED: &[KeySpec] = &[KeySpec::one(Access::READ)];
 
+/// The word that sets a condition.
+const CONDITION: Argument = oneof("condition").opt().since("7.0.0").of(&[
+    token("NX"),
+    token("XX"),
+    token("GT"),
+    token("LT"),
+]);
+
 /// The rows of this family.
 pub static COMMANDS: &[Command<Handler>] = &[
-    Command::<Handler>::new("expire", -3, expire).flags(WRITE).keys(UPDATED).docs(
-        Group::Generic,
-        "1.0.0",
-        "Sets the expiration time of a key in seconds.",
-    ),
-    Command::<Handler>::new("expireat", -3, expireat).flags(WRITE).keys(UPDATED).docs(
-        Group::Generic,
-        "1.2.0",
-        "Sets the expiration time of a key to a Unix timestamp.",
-    ),
-    Command::<Handler>::new("expiretime", 2, expiretime).flags(READ).keys(ASKED).docs(
-        Group::Generic,
-        "7.0.0",
-        "Returns the expiration time of a key as a Unix timestamp.",
-    ),
-    Command::<Handler>::new("persist", 2, persist).flags(WRITE).keys(UPDATED).docs(
-        Group::Generic,
-        "2.2.0",
-        "Removes the expiration time of a key.",
-    ),
-    Command::<Handler>::new("pexpire", -3, pexpire).flags(WRITE).keys(UPDATED).docs(
-        Group::Generic,
-        "2.6.0",
-        "Sets the expiration time of a key in milliseconds.",
-    ),
-    Command::<Handler>::new("pexpireat", -3, pexpireat).flags(WRITE).keys(UPDATED).docs(
-        Group::Generic,
-        "2.6.0",
-        "Sets the expiration time of a key to a Unix milliseconds timestamp.",
-    ),
-    Command::<Handler>::new("pexpiretime", 2, pexpiretime).flags(READ).keys(ASKED).docs(
-        Group::Generic,
-        "7.0.0",
-        "Returns the expiration time of a key as a Unix milliseconds timestamp.",
-    ),
-    Command::<Handler>::new("pttl", 2, pttl).flags(READ).keys(ASKED).docs(
-        Group::Generic,
-        "2.6.0",
-        "Returns the expiration time in milliseconds of a key.",
-    ),
-    Command::<Handler>::new("ttl", 2, ttl).flags(READ).keys(ASKED).docs(
-        Group::Generic,
-        "1.0.0",
-        "Returns the expiration time in seconds of a key.",
-    ),
+    Command::<Handler>::new("expire", -3, expire)
+        .flags(WRITE)
+        .keys(UPDATED)
+        .docs(Group::Generic, "1.0.0", "Lets a key expire after so many seconds.")
+        .complexity("O(1)")
+        .history(&[("7.0.0", "`NX`, `XX`, `GT` and `LT`.")])
+        .args(&[key("key"), integer("seconds"), CONDITION]),
+    Command::<Handler>::new("expireat", -3, expireat)
+        .flags(WRITE)
+        .keys(UPDATED)
+        .docs(Group::Generic, "1.2.0", "Lets a key expire at a Unix time in seconds.")
+        .complexity("O(1)")
+        .history(&[("7.0.0", "`NX`, `XX`, `GT` and `LT`.")])
+        .args(&[key("key"), unix_time("unix-time-seconds"), CONDITION]),
+    Command::<Handler>::new("expiretime", 2, expiretime)
+        .flags(READ)
+        .keys(ASKED)
+        .docs(Group::Generic, "7.0.0", "Tells the Unix time in seconds at which a key expires.")
+        .complexity("O(1)")
+        .args(&[key("key")]),
+    Command::<Handler>::new("persist", 2, persist)
+        .flags(WRITE)
+        .keys(UPDATED)
+        .docs(Group::Generic, "2.2.0", "Lets a key never expire.")
+        .complexity("O(1)")
+        .args(&[key("key")]),
+    Command::<Handler>::new("pexpire", -3, pexpire)
+        .flags(WRITE)
+        .keys(UPDATED)
+        .docs(Group::Generic, "2.6.0", "Lets a key expire after so many milliseconds.")
+        .complexity("O(1)")
+        .history(&[("7.0.0", "`NX`, `XX`, `GT` and `LT`.")])
+        .args(&[key("key"), integer("milliseconds"), CONDITION]),
+    Command::<Handler>::new("pexpireat", -3, pexpireat)
+        .flags(WRITE)
+        .keys(UPDATED)
+        .docs(Group::Generic, "2.6.0", "Lets a key expire at a Unix time in milliseconds.")
+        .complexity("O(1)")
+        .history(&[("7.0.0", "`NX`, `XX`, `GT` and `LT`.")])
+        .args(&[key("key"), unix_time("unix-time-milliseconds"), CONDITION]),
+    Command::<Handler>::new("pexpiretime", 2, pexpiretime)
+        .flags(READ)
+        .keys(ASKED)
+        .docs(
+            Group::Generic,
+            "7.0.0",
+            "Tells the Unix time in milliseconds at which a key expires.",
+        )
+        .complexity("O(1)")
+        .args(&[key("key")]),
+    Command::<Handler>::new("pttl", 2, pttl)
+        .flags(READ)
+        .keys(ASKED)
+        .docs(Group::Generic, "2.6.0", "Tells in how many milliseconds a key expires.")
+        .complexity("O(1)")
+        .history(&[("2.8.0", "-2 for a key that is not there.")])
+        .tips(&[tips::NONDETERMINISTIC])
+        .args(&[key("key")]),
+    Command::<Handler>::new("ttl", 2, ttl)
+        .flags(READ)
+        .keys(ASKED)
+        .docs(Group::Generic, "1.0.0", "Tells in how many seconds a key expires.")
+        .complexity("O(1)")
+        .history(&[("2.8.0", "-2 for a key that is not there.")])
+        .tips(&[tips::NONDETERMINISTIC])
+        .args(&[key("key")]),
 ];
 
 fn expire(ctx: &mut Context<'_>) -> Outcome {

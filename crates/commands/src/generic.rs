@@ -12,78 +12,120 @@ use protocol::number::parse_i64;
 use table::Entry;
 
 use crate::context::{db_in_range, db_number};
-use crate::spec::{Access, Flags, Group, KeySpec};
+use crate::spec::arguments::{Argument, integer, key, oneof, token};
+use crate::spec::{Access, Flags, Group, KeySpec, tips};
 use crate::{Args, Command, Context, Failure, Handler, Outcome};
 
 const SAME_OBJECTS: Failure = Failure::text("ERR source and destination objects are the same");
+
+const FLUSH: &[Argument] =
+    &[oneof("flush-type").opt().of(&[token("ASYNC").since("4.0.0"), token("SYNC").since("6.2.0")])];
 
 /// The rows of this family.
 pub static COMMANDS: &[Command<Handler>] = &[
     Command::<Handler>::new("copy", -3, copy)
         .flags(Flags::WRITE.union(Flags::DENYOOM))
         .keys(&[KeySpec::one(Access::READ), KeySpec::at(2, Access::OVERWRITE)])
-        .docs(Group::Generic, "6.2.0", "Copies the value of a key to a new key."),
+        .docs(Group::Generic, "6.2.0", "Copies the value of a key to another key.")
+        .complexity("O(N) with N the size of the value")
+        .args(&[
+            key("source"),
+            key("destination").in_spec(1),
+            integer("destination-db").after("DB").opt(),
+            token("REPLACE").opt(),
+        ]),
     Command::<Handler>::new("dbsize", 1, dbsize)
         .flags(Flags::READONLY.union(Flags::FAST).union(Flags::WHOLE_KEYSPACE))
-        .docs(Group::Server, "1.0.0", "Returns the number of keys in the database.")
+        .docs(Group::Server, "1.0.0", "Counts the keys of the selected database.")
+        .complexity("O(1)")
+        .tips(&[tips::TO_ALL_SHARDS, tips::REPLY_SUM])
         .categories(&["keyspace"]),
     Command::<Handler>::new("del", -2, del)
         .flags(Flags::WRITE)
         .keys(&[KeySpec::all(Access::REMOVE)])
-        .docs(Group::Generic, "1.0.0", "Deletes one or more keys."),
+        .docs(Group::Generic, "1.0.0", "Deletes keys and counts those that were there.")
+        .complexity("O(N) with N the number of keys")
+        .tips(&[tips::TO_SHARDS_OF_KEYS, tips::REPLY_SUM])
+        .args(&[key("key").many()]),
     Command::<Handler>::new("exists", -2, exists)
         .flags(Flags::READONLY.union(Flags::FAST))
         .keys(&[KeySpec::all(Access::INSPECT)])
-        .docs(Group::Generic, "1.0.0", "Determines whether one or more keys exist."),
+        .docs(Group::Generic, "1.0.0", "Counts which of the keys are there.")
+        .complexity("O(N) with N the number of keys")
+        .history(&[("3.0.3", "Takes several keys.")])
+        .tips(&[tips::TO_SHARDS_OF_KEYS, tips::REPLY_SUM])
+        .args(&[key("key").many()]),
     Command::<Handler>::new("flushall", -1, flushall)
         .flags(Flags::WRITE.union(Flags::WHOLE_KEYSPACE))
-        .docs(Group::Server, "1.0.0", "Removes all keys from all databases.")
-        .categories(&["keyspace", "dangerous"]),
+        .docs(Group::Server, "1.0.0", "Deletes all keys of all databases.")
+        .complexity("O(N) with N the number of keys in all databases")
+        .history(&[("4.0.0", "`ASYNC`."), ("6.2.0", "`SYNC`.")])
+        .tips(&[tips::TO_ALL_SHARDS, tips::REPLY_ALL_SUCCEEDED])
+        .categories(&["keyspace", "dangerous"])
+        .args(FLUSH),
     Command::<Handler>::new("flushdb", -1, flushdb)
         .flags(Flags::WRITE.union(Flags::WHOLE_KEYSPACE))
-        .docs(Group::Server, "1.0.0", "Removes all keys from the current database.")
-        .categories(&["keyspace", "dangerous"]),
+        .docs(Group::Server, "1.0.0", "Deletes all keys of the selected database.")
+        .complexity("O(N) with N the number of keys in the database")
+        .history(&[("4.0.0", "`ASYNC`."), ("6.2.0", "`SYNC`.")])
+        .tips(&[tips::TO_ALL_SHARDS, tips::REPLY_ALL_SUCCEEDED])
+        .categories(&["keyspace", "dangerous"])
+        .args(FLUSH),
     Command::<Handler>::new("move", 3, move_key)
         .flags(Flags::WRITE.union(Flags::FAST))
         .keys(&[KeySpec::one(Access::EXCHANGE)])
-        .docs(Group::Generic, "1.0.0", "Moves a key to another database."),
+        .docs(Group::Generic, "1.0.0", "Moves a key to another database.")
+        .complexity("O(1)")
+        .args(&[key("key"), integer("db")]),
     Command::<Handler>::new("rename", 3, rename)
         .flags(Flags::WRITE)
         .keys(&[KeySpec::one(Access::TAKE), KeySpec::at(2, Access::OVERWRITE)])
-        .docs(Group::Generic, "1.0.0", "Renames a key and overwrites the destination."),
+        .docs(Group::Generic, "1.0.0", "Gives a key another name, whoever has it.")
+        .complexity("O(1)")
+        .args(&[key("key"), key("newkey").in_spec(1)]),
     Command::<Handler>::new("renamenx", 3, renamenx)
         .flags(Flags::WRITE.union(Flags::FAST))
         .keys(&[KeySpec::one(Access::TAKE), KeySpec::at(2, Access::INSERT)])
-        .docs(
-            Group::Generic,
-            "1.0.0",
-            "Renames a key only when the target key name doesn't exist.",
-        ),
+        .docs(Group::Generic, "1.0.0", "Gives a key another name if no key has it.")
+        .complexity("O(1)")
+        .history(&[("3.2.0", "Two equal names are no error.")])
+        .args(&[key("key"), key("newkey").in_spec(1)]),
     Command::<Handler>::new("stick", -2, stick)
         .flags(Flags::WRITE.union(Flags::FAST))
         .keys(&[KeySpec::all(Access::UPDATE)])
-        .docs(Group::Generic, "dragonfly", "Exempts one or more keys from cache eviction."),
+        .docs(Group::Generic, "dragonfly", "Keeps keys from being evicted in cache mode.")
+        .complexity("O(N) with N the number of keys")
+        .args(&[key("key").many()]),
     Command::<Handler>::new("swapdb", 3, swapdb)
         .flags(Flags::WRITE.union(Flags::FAST).union(Flags::WHOLE_KEYSPACE))
-        .docs(Group::Server, "4.0.0", "Swaps two Redis databases.")
-        .categories(&["keyspace", "dangerous"]),
+        .docs(Group::Server, "4.0.0", "Exchanges the keys of two databases.")
+        .complexity("O(N) with N the number of clients that wait for keys")
+        .categories(&["keyspace", "dangerous"])
+        .args(&[integer("index1"), integer("index2")]),
     Command::<Handler>::new("touch", -2, exists)
         .flags(Flags::READONLY.union(Flags::FAST))
         .keys(&[KeySpec::all(Access::INSPECT)])
-        .docs(
-            Group::Generic,
-            "3.2.1",
-            "Returns the number of existing keys out of those specified after updating the time \
-             they were last accessed.",
-        ),
+        .docs(Group::Generic, "3.2.1", "Marks keys as used and counts those that are there.")
+        .complexity("O(N) with N the number of keys")
+        .tips(&[tips::TO_SHARDS_OF_KEYS, tips::REPLY_SUM])
+        .args(&[key("key").many()]),
     Command::<Handler>::new("type", 2, type_of)
         .flags(Flags::READONLY.union(Flags::FAST))
         .keys(&[KeySpec::one(Access::INSPECT)])
-        .docs(Group::Generic, "1.0.0", "Determines the type of value stored at a key."),
+        .docs(Group::Generic, "1.0.0", "Tells the type of a key's value.")
+        .complexity("O(1)")
+        .args(&[key("key")]),
     Command::<Handler>::new("unlink", -2, del)
         .flags(Flags::WRITE.union(Flags::FAST))
         .keys(&[KeySpec::all(Access::REMOVE)])
-        .docs(Group::Generic, "4.0.0", "Asynchronously deletes one or more keys."),
+        .docs(
+            Group::Generic,
+            "4.0.0",
+            "Deletes keys, frees their memory later, counts those that were there.",
+        )
+        .complexity("O(1) for each key, later O(N) with N the size of its value")
+        .tips(&[tips::TO_SHARDS_OF_KEYS, tips::REPLY_SUM])
+        .args(&[key("key").many()]),
 ];
 
 /// The name of an entry's type, as TYPE shows it and SCAN takes it.

@@ -15,7 +15,8 @@ use table::Entry;
 use self::random::Random;
 use self::walk::{Position, SHARD_COUNT, walk};
 use crate::generic::type_name;
-use crate::spec::{Flags, Group};
+use crate::spec::arguments::{Argument, integer, oneof, pattern, string, token};
+use crate::spec::{Flags, Group, tips};
 use crate::{Command, Context, Failure, Handler, Outcome};
 
 /// Keys visited by one SCAN that does not say otherwise.
@@ -29,26 +30,51 @@ const STEPS_MIN: usize = 2 * SHARDS;
 /// Random shards that RANDOMKEY looks into before it looks into all.
 const DRAWS: usize = 64;
 
+/// The arguments of SCAN and RM: those of Redis, and Dragonfly's ATTR and MINMSZ.
+const WALK: &[Argument] = &[
+    integer("cursor"),
+    pattern("pattern").after("MATCH").opt(),
+    integer("count").after("COUNT").opt(),
+    string("type").after("TYPE").opt().since("6.0.0"),
+    oneof("attribute")
+        .after("ATTR")
+        .opt()
+        .since("dragonfly")
+        .of(&[token("v").named("volatile"), token("p").named("permanent")]),
+    integer("bytes").after("MINMSZ").opt().since("dragonfly"),
+];
+
 /// The rows of this family.
 pub static COMMANDS: &[Command<Handler>] = &[
     Command::<Handler>::new("keys", 2, keys)
         .flags(Flags::READONLY.union(Flags::LONG))
-        .docs(Group::Generic, "1.0.0", "Returns all key names that match a pattern.")
-        .categories(&["dangerous"]),
-    Command::<Handler>::new("randomkey", 1, randomkey).flags(Flags::READONLY).docs(
-        Group::Generic,
-        "1.0.0",
-        "Returns a random key name from the database.",
-    ),
+        .docs(Group::Generic, "1.0.0", "Lists the keys that match a pattern.")
+        .complexity("O(N) with N the number of keys in the database")
+        .tips(&[tips::TO_ALL_SHARDS, tips::NONDETERMINISTIC_ORDER])
+        .categories(&["dangerous"])
+        .args(&[pattern("pattern")]),
+    Command::<Handler>::new("randomkey", 1, randomkey)
+        .flags(Flags::READONLY)
+        .docs(Group::Generic, "1.0.0", "Names a key by chance.")
+        .complexity("O(1)")
+        .tips(&[tips::TO_ALL_SHARDS, tips::REPLY_SPECIAL, tips::NONDETERMINISTIC]),
     Command::<Handler>::new("rm", -2, rm)
         .flags(Flags::WRITE)
-        .docs(Group::Generic, "dragonfly", "Deletes keys that SCAN would return.")
-        .categories(&["dangerous"]),
-    Command::<Handler>::new("scan", -2, scan).flags(Flags::READONLY).docs(
-        Group::Generic,
-        "2.8.0",
-        "Iterates over the key names in the database.",
-    ),
+        .docs(
+            Group::Generic,
+            "dragonfly",
+            "Walks over the keys as SCAN does, and deletes those it finds.",
+        )
+        .complexity("O(1) for a call, O(N) for a walk over N keys")
+        .categories(&["dangerous"])
+        .args(WALK),
+    Command::<Handler>::new("scan", -2, scan)
+        .flags(Flags::READONLY)
+        .docs(Group::Generic, "2.8.0", "Walks over the keys of the database, some with each call.")
+        .complexity("O(1) for a call, O(N) for a walk over N keys")
+        .history(&[("6.0.0", "`TYPE`.")])
+        .tips(&[tips::NONDETERMINISTIC, tips::TO_SPECIAL, tips::REPLY_SPECIAL])
+        .args(WALK),
 ];
 
 fn scan(ctx: &mut Context<'_>) -> Outcome {

@@ -7,13 +7,20 @@
 //! Command::<Handler>::new("type", 2, type_of)          name, arity, handler
 //!     .flags(Flags::READONLY.union(Flags::FAST))
 //!     .keys(&[KeySpec::one(Access::INSPECT)])
-//!     .docs(Group::Generic, "1.0.0", "Determines the type of value stored at a key."),
+//!     .docs(Group::Generic, "1.0.0", "Tells the type of a key's value.")
+//!     .complexity("O(1)")
+//!     .args(&[key("key")]),
 //! ```
 //!
 //! Arity counts the command's name; a negative one is a minimum. Categories of ACL follow from
-//! flags and group as in Redis.
+//! flags and group as in Redis. How arguments are written: see [`arguments`].
+
+pub mod arguments;
+pub mod tips;
 
 use bitflags::bitflags;
+
+use self::arguments::Argument;
 
 bitflags! {
     /// What a command is like. Names are those COMMAND INFO shows.
@@ -138,6 +145,10 @@ impl Access {
     pub const TAKE: Self = Self(&["RW", "access", "delete"]);
     /// Removes the key.
     pub const REMOVE: Self = Self(&["RM", "delete"]);
+    /// Removes the key, depending on its value.
+    pub const REMOVE_IF: Self = Self(&["RW", "delete"]);
+    /// One of both, as the arguments say.
+    pub const REMOVE_VARIABLE: Self = Self(&["RW", "delete", "variable_flags"]);
     /// Adds a key that is not there.
     pub const INSERT: Self = Self(&["OW", "insert"]);
 
@@ -146,15 +157,23 @@ impl Access {
         self.0
     }
 
-    /// What a call with these words behind its second argument does: where that varies, it is SET,
-    /// and GET makes the difference.
-    pub fn in_call<'a>(self, mut options: impl Iterator<Item = &'a [u8]>) -> Self {
-        if self != Self::EXCHANGE_VARIABLE {
-            self
-        } else if options.any(|word| word.eq_ignore_ascii_case(b"get")) {
-            Self::EXCHANGE
-        } else {
-            Self::OVERWRITE
+    /// What a call with these words behind its key does. Where that varies, the command is SET, for
+    /// which GET and conditions make a difference, or DELEX, for which conditions do.
+    pub fn in_call<'a>(self, words: impl Iterator<Item = &'a [u8]>) -> Self {
+        let is_value_first = self == Self::EXCHANGE_VARIABLE;
+        let (mut gets, mut asks) = (false, false);
+        for word in words.skip(usize::from(is_value_first)) {
+            let is = |token: &str| word.eq_ignore_ascii_case(token.as_bytes());
+            gets |= is("get");
+            asks |= ["ifeq", "ifne", "ifdeq", "ifdne"].into_iter().any(is);
+        }
+        match self {
+            Self::EXCHANGE_VARIABLE if gets => Self::EXCHANGE,
+            Self::EXCHANGE_VARIABLE if asks => Self::UPDATE,
+            Self::EXCHANGE_VARIABLE => Self::OVERWRITE,
+            Self::REMOVE_VARIABLE if asks => Self::REMOVE_IF,
+            Self::REMOVE_VARIABLE => Self::REMOVE,
+            access => access,
         }
     }
 }
@@ -168,6 +187,8 @@ pub struct KeySpec {
     pub find: Find,
     /// What is done with them.
     pub access: Access,
+    /// What is to be said of that; mostly nothing.
+    pub notes: &'static str,
 }
 
 /// How keys follow from where they begin.
@@ -189,6 +210,11 @@ pub enum Find {
 }
 
 impl KeySpec {
+    /// Keys that begin at an index, and how the others follow.
+    pub const fn new(begin: u8, find: Find, access: Access) -> Self {
+        Self { begin, find, access, notes: "" }
+    }
+
     /// The first argument is the key.
     pub const fn one(access: Access) -> Self {
         Self::at(1, access)
@@ -196,22 +222,28 @@ impl KeySpec {
 
     /// The argument `begin` is a key.
     pub const fn at(begin: u8, access: Access) -> Self {
-        Self { begin, find: Find::Range { last: 0, step: 1 }, access }
+        Self::new(begin, Find::Range { last: 0, step: 1 }, access)
     }
 
     /// All arguments are keys.
     pub const fn all(access: Access) -> Self {
-        Self { begin: 1, find: Find::Range { last: -1, step: 1 }, access }
+        Self::new(1, Find::Range { last: -1, step: 1 }, access)
     }
 
     /// Every second argument is a key.
     pub const fn pairs(access: Access) -> Self {
-        Self { begin: 1, find: Find::Range { last: -1, step: 2 }, access }
+        Self::new(1, Find::Range { last: -1, step: 2 }, access)
     }
 
     /// A count, then that many pairs.
     pub const fn counted_pairs(access: Access) -> Self {
-        Self { begin: 1, find: Find::Counted { step: 2 }, access }
+        Self::new(1, Find::Counted { step: 2 }, access)
+    }
+
+    /// Says something of what is done with the keys.
+    pub const fn notes(mut self, notes: &'static str) -> Self {
+        self.notes = notes;
+        self
     }
 
     /// Calls `found` with the index of each key. Arguments that make no sense yield no keys: the
@@ -235,8 +267,9 @@ impl KeySpec {
                 let step = usize::from(step);
                 let keys = count.and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
                 let first = begin.saturating_add(1);
-                let end = keys.saturating_mul(step).saturating_add(first);
-                (first, step, if end > argc { 0 } else { end })
+                let last = keys.saturating_sub(1).saturating_mul(step).saturating_add(first);
+                let end = if keys == 0 || last >= argc { 0 } else { last.saturating_add(1) };
+                (first, step, end)
             }
         };
         let mut index = first;
@@ -245,6 +278,25 @@ impl KeySpec {
             index = index.saturating_add(step);
         }
     }
+}
+
+/// What people, and tools for people, read of a command.
+#[derive(Clone, Copy, Debug)]
+pub struct Docs {
+    /// One line about it.
+    pub summary: &'static str,
+    /// The version of Redis, or another server, that had it first.
+    pub since: &'static str,
+    /// How its time grows.
+    pub complexity: &'static str,
+    /// What became of it: versions, and what they changed.
+    pub history: &'static [(&'static str, &'static str)],
+    /// The version that called it outdated, and what to use in its place.
+    pub deprecated: Option<(&'static str, &'static str)>,
+    /// Whether it is for the server's own use.
+    pub is_internal: bool,
+    /// What follows the name in a call.
+    pub arguments: &'static [Argument],
 }
 
 /// A row without its handler.
@@ -260,14 +312,14 @@ pub struct Spec {
     pub keys: &'static [KeySpec],
     /// Its family.
     pub group: Group,
-    /// The version of Redis, or another server, that had it first.
-    pub since: &'static str,
-    /// One line of documentation.
-    pub summary: &'static str,
     /// The ACL category of its family, where that is not its group's.
     pub category: Option<&'static str>,
     /// ACL categories beyond those that follow from the rest.
     pub categories: &'static [&'static str],
+    /// Hints for clients, of those in [`tips`].
+    pub tips: &'static [&'static str],
+    /// What people read of it.
+    pub docs: Docs,
     /// Whether it has subcommands; only they are in the family's category then.
     pub is_container: bool,
 }
@@ -326,16 +378,25 @@ pub struct Command<H: 'static> {
 impl<H: Copy> Command<H> {
     /// A row with nothing but the necessary.
     pub const fn new(name: &'static str, arity: i16, run: H) -> Self {
+        let docs = Docs {
+            summary: "",
+            since: "",
+            complexity: "",
+            history: &[],
+            deprecated: None,
+            is_internal: false,
+            arguments: &[],
+        };
         let spec = Spec {
             name,
             arity,
             flags: Flags::empty(),
             keys: &[],
             group: Group::Generic,
-            since: "",
-            summary: "",
             category: None,
             categories: &[],
+            tips: &[],
+            docs,
             is_container: false,
         };
         Self { spec, run, subcommands: &[] }
@@ -353,11 +414,47 @@ impl<H: Copy> Command<H> {
         self
     }
 
-    /// Sets what documentation shows.
+    /// Sets the family, the version that had it first, and one line of documentation.
     pub const fn docs(mut self, group: Group, since: &'static str, summary: &'static str) -> Self {
         self.spec.group = group;
-        self.spec.since = since;
-        self.spec.summary = summary;
+        self.spec.docs.since = since;
+        self.spec.docs.summary = summary;
+        self
+    }
+
+    /// Says how its time grows.
+    pub const fn complexity(mut self, complexity: &'static str) -> Self {
+        self.spec.docs.complexity = complexity;
+        self
+    }
+
+    /// Says what follows the name in a call.
+    pub const fn args(mut self, arguments: &'static [Argument]) -> Self {
+        self.spec.docs.arguments = arguments;
+        self
+    }
+
+    /// Tells what later versions changed: version, change.
+    pub const fn history(mut self, history: &'static [(&'static str, &'static str)]) -> Self {
+        self.spec.docs.history = history;
+        self
+    }
+
+    /// Calls it outdated since a version, and says what to use in its place.
+    pub const fn deprecated(mut self, since: &'static str, replaced_by: &'static str) -> Self {
+        self.spec.docs.deprecated = Some((since, replaced_by));
+        self
+    }
+
+    /// Marks it as one for the server's own use.
+    pub const fn internal(mut self) -> Self {
+        self.spec.docs.is_internal = true;
+        self
+    }
+
+    /// Adds hints for clients, of those in [`tips`].
+    pub const fn tips(mut self, tips: &'static [&'static str]) -> Self {
+        self.spec.tips = tips;
         self
     }
 

@@ -21,7 +21,10 @@ use table::{Entry, Value};
 use crate::context::{Context, reply_value};
 use crate::deadline::{Unit, deadline};
 use crate::failure::{Failure, Outcome};
-use crate::spec::{Access, Find, Flags, Group, KeySpec};
+use crate::spec::arguments::{
+    Argument, block, double, integer, key, oneof, string, token, unix_time,
+};
+use crate::spec::{Access, Find, Flags, Group, KeySpec, tips};
 use crate::{Command, Handler};
 use conditions::{Comparison, Condition};
 use set_options::{Capitals, Expiry, Options, Takes};
@@ -34,208 +37,274 @@ const WRITE_FAST: Flags = WRITE.union(Flags::FAST);
 
 const READ_ONE: &[KeySpec] = &[KeySpec::one(Access::READ)];
 const EXCHANGE_ONE: &[KeySpec] = &[KeySpec::one(Access::EXCHANGE)];
-const READ_TWO: &[KeySpec] =
-    &[KeySpec { begin: 1, find: Find::Range { last: 1, step: 1 }, access: Access::READ }];
+const READ_TWO: &[KeySpec] = &[KeySpec::new(1, Find::Range { last: 1, step: 1 }, Access::READ)];
 
 const BAD_CONDITION: Failure =
     Failure::text("ERR Invalid condition. Use IFEQ, IFNE, IFDEQ, or IFDNE");
+
+const EX: Argument = integer("seconds").after("EX");
+const PX: Argument = integer("milliseconds").after("PX");
+const EXAT: Argument = unix_time("unix-time-seconds").after("EXAT");
+const PXAT: Argument = unix_time("unix-time-milliseconds").after("PXAT");
+const PAIR: &[Argument] = &[key("key"), string("value")];
+
+/// The arguments of INCREX: those of Redis, and Valkey's conditions.
+const INCREX: &[Argument] = &[
+    key("key"),
+    oneof("increment")
+        .opt()
+        .of(&[double("float").after("BYFLOAT"), integer("integer").after("BYINT")]),
+    token("SATURATE").opt(),
+    string("lowerbound").after("LBOUND").opt(),
+    string("upperbound").after("UBOUND").opt(),
+    oneof("expiration").opt().of(&[EX, PX, EXAT, PXAT, token("PERSIST")]),
+    token("ENX").opt(),
+    oneof("condition").opt().since("9.2.0").of(&[token("NX"), token("XX")]),
+];
+
+/// The arguments of SET, which has gained some with nearly every version.
+const SET: &[Argument] = &[
+    key("key"),
+    string("value"),
+    oneof("condition").opt().since("2.6.12").of(&[
+        token("NX"),
+        token("XX"),
+        string("ifeq-value").after("IFEQ").since("8.4.0"),
+        string("ifne-value").after("IFNE").since("8.4.0"),
+        integer("ifdeq-digest").after("IFDEQ").since("8.4.0"),
+        integer("ifdne-digest").after("IFDNE").since("8.4.0"),
+    ]),
+    token("GET").opt().since("6.2.0"),
+    oneof("expiration").opt().of(&[
+        EX.since("2.6.12"),
+        PX.since("2.6.12"),
+        EXAT.since("6.2.0"),
+        PXAT.since("6.2.0"),
+        token("KEEPTTL").since("6.0.0"),
+    ]),
+];
 
 /// The rows of this family.
 pub static COMMANDS: &[Command<Handler>] = &[
     Command::<Handler>::new("append", 3, ranges::append)
         .flags(WRITE_FAST)
         .keys(&[KeySpec::one(Access::EXTEND)])
-        .docs(
-            Group::String,
-            "2.0.0",
-            "Appends a string to the value of a key. Creates the key if it doesn't exist.",
-        ),
-    Command::<Handler>::new("decr", 2, counters::decr).flags(WRITE_FAST).keys(EXCHANGE_ONE).docs(
-        Group::String,
-        "1.0.0",
-        "Decrements the integer value of a key by one. \
-         Uses 0 as initial value if the key doesn't exist.",
-    ),
+        .docs(Group::String, "2.0.0", "Adds a string to the end of the one at a key.")
+        .complexity("O(1)")
+        .args(&[key("key"), string("value")]),
+    Command::<Handler>::new("decr", 2, counters::decr)
+        .flags(WRITE_FAST)
+        .keys(EXCHANGE_ONE)
+        .docs(Group::String, "1.0.0", "Takes one from the number at a key.")
+        .complexity("O(1)")
+        .args(&[key("key")]),
     Command::<Handler>::new("decrby", 3, counters::decrby)
         .flags(WRITE_FAST)
         .keys(EXCHANGE_ONE)
-        .docs(
-            Group::String,
-            "1.0.0",
-            "Decrements a number from the integer value of a key. \
-             Uses 0 as initial value if the key doesn't exist.",
-        ),
+        .docs(Group::String, "1.0.0", "Takes an integer from the number at a key.")
+        .complexity("O(1)")
+        .args(&[key("key"), integer("decrement")]),
     Command::<Handler>::new("delex", -2, delex)
         .flags(TAKE_FAST)
-        .keys(&[KeySpec::one(Access::REMOVE)])
+        .keys(&[KeySpec::one(Access::REMOVE_VARIABLE)])
         .docs(
             Group::String,
             "8.4.0",
-            "Conditionally removes the specified key based on value or digest comparison.",
-        ),
+            "Deletes a key if its value or digest is, or is not, the one given.",
+        )
+        .complexity("O(1), with a digest O(N) with N the length of the value")
+        .args(&[
+            key("key"),
+            oneof("condition").opt().of(&[
+                string("ifeq-value").after("IFEQ"),
+                string("ifne-value").after("IFNE"),
+                integer("ifdeq-digest").after("IFDEQ"),
+                integer("ifdne-digest").after("IFDNE"),
+            ]),
+        ]),
     Command::<Handler>::new("delifeq", 3, delifeq)
         .flags(TAKE_FAST)
         .keys(&[KeySpec::one(Access::REMOVE)])
-        .docs(Group::String, "9.0.0", "Delete key if value matches string."),
-    Command::<Handler>::new("digest", 2, digest).flags(READ_FAST).keys(READ_ONE).docs(
-        Group::String,
-        "8.4.0",
-        "Returns the XXH3 hash of a string value.",
-    ),
-    Command::<Handler>::new("get", 2, get).flags(READ_FAST).keys(READ_ONE).docs(
-        Group::String,
-        "1.0.0",
-        "Returns the string value of a key.",
-    ),
+        .docs(Group::String, "9.0.0", "Deletes a key if it has this value.")
+        .complexity("O(1)")
+        .args(&[key("key"), string("value")]),
+    Command::<Handler>::new("digest", 2, digest)
+        .flags(READ_FAST)
+        .keys(READ_ONE)
+        .docs(Group::String, "8.4.0", "Hashes the string at a key with XXH3.")
+        .complexity("O(N) with N the length of the value")
+        .args(&[key("key")]),
+    Command::<Handler>::new("get", 2, get)
+        .flags(READ_FAST)
+        .keys(READ_ONE)
+        .docs(Group::String, "1.0.0", "Reads the string at a key.")
+        .complexity("O(1)")
+        .args(&[key("key")]),
     Command::<Handler>::new("getdel", 2, getdel)
         .flags(TAKE_FAST)
         .keys(&[KeySpec::one(Access::TAKE)])
-        .docs(Group::String, "6.2.0", "Returns the string value of a key after deleting the key."),
-    Command::<Handler>::new("getex", -2, getex).flags(TAKE_FAST).keys(EXCHANGE_ONE).docs(
-        Group::String,
-        "6.2.0",
-        "Returns the string value of a key after setting its expiration time.",
-    ),
-    Command::<Handler>::new("getrange", 4, ranges::getrange).flags(READ).keys(READ_ONE).docs(
-        Group::String,
-        "2.4.0",
-        "Returns a substring of the string stored at a key.",
-    ),
-    Command::<Handler>::new("getset", 3, getset).flags(WRITE_FAST).keys(EXCHANGE_ONE).docs(
-        Group::String,
-        "1.0.0",
-        "Returns the previous string value of a key after setting it to a new value.",
-    ),
-    Command::<Handler>::new("incr", 2, counters::incr).flags(WRITE_FAST).keys(EXCHANGE_ONE).docs(
-        Group::String,
-        "1.0.0",
-        "Increments the integer value of a key by one. \
-         Uses 0 as initial value if the key doesn't exist.",
-    ),
+        .docs(Group::String, "6.2.0", "Reads the string at a key and deletes the key.")
+        .complexity("O(1)")
+        .args(&[key("key")]),
+    Command::<Handler>::new("getex", -2, getex)
+        .flags(TAKE_FAST)
+        .keys(&[KeySpec::one(Access::EXCHANGE).notes("It can change when the key expires.")])
+        .docs(Group::String, "6.2.0", "Reads the string at a key and changes its expiry.")
+        .complexity("O(1)")
+        .args(&[key("key"), oneof("expiration").opt().of(&[EX, PX, EXAT, PXAT, token("PERSIST")])]),
+    Command::<Handler>::new("getrange", 4, ranges::getrange)
+        .flags(READ)
+        .keys(READ_ONE)
+        .docs(Group::String, "2.4.0", "Reads a part of the string at a key.")
+        .complexity("O(N) with N the length of the part")
+        .args(&[key("key"), integer("start"), integer("end")]),
+    Command::<Handler>::new("getset", 3, getset)
+        .flags(WRITE_FAST)
+        .keys(EXCHANGE_ONE)
+        .docs(Group::String, "1.0.0", "Sets a key to a string and tells what it held before.")
+        .complexity("O(1)")
+        .deprecated("6.2.0", "`SET` with `GET`")
+        .args(&[key("key"), string("value")]),
+    Command::<Handler>::new("incr", 2, counters::incr)
+        .flags(WRITE_FAST)
+        .keys(EXCHANGE_ONE)
+        .docs(Group::String, "1.0.0", "Adds one to the number at a key.")
+        .complexity("O(1)")
+        .args(&[key("key")]),
     Command::<Handler>::new("incrby", 3, counters::incrby)
         .flags(WRITE_FAST)
         .keys(EXCHANGE_ONE)
-        .docs(
-            Group::String,
-            "1.0.0",
-            "Increments the integer value of a key by a number. \
-             Uses 0 as initial value if the key doesn't exist.",
-        ),
+        .docs(Group::String, "1.0.0", "Adds an integer to the number at a key.")
+        .complexity("O(1)")
+        .args(&[key("key"), integer("increment")]),
     Command::<Handler>::new("incrbyfloat", 3, counters::incrbyfloat)
         .flags(WRITE_FAST)
         .keys(EXCHANGE_ONE)
-        .docs(
-            Group::String,
-            "2.6.0",
-            "Increment the floating point value of a key by a number. \
-             Uses 0 as initial value if the key doesn't exist.",
-        ),
+        .docs(Group::String, "2.6.0", "Adds a number with a fraction to the one at a key.")
+        .complexity("O(1)")
+        .args(&[key("key"), double("increment")]),
     Command::<Handler>::new("increx", -2, increx::increx)
         .flags(WRITE_FAST)
         .keys(EXCHANGE_ONE)
         .docs(
             Group::String,
             "8.8.0",
-            "Increments the numeric value of a key by a number and sets its expiration time. \
-             Uses 0 as initial value if the key doesn't exist.",
-        ),
-    Command::<Handler>::new("lcs", -3, lcs::lcs).flags(READ).keys(READ_TWO).docs(
-        Group::String,
-        "7.0.0",
-        "Finds the longest common substring.",
-    ),
+            "Adds to the number at a key within bounds, and sets its expiry.",
+        )
+        .complexity("O(1)")
+        .args(INCREX),
+    Command::<Handler>::new("lcs", -3, lcs::lcs)
+        .flags(READ)
+        .keys(READ_TWO)
+        .docs(Group::String, "7.0.0", "Finds the longest common subsequence of two strings.")
+        .complexity("O(N*M) with N and M the lengths of the strings")
+        .args(&[
+            key("key1"),
+            key("key2"),
+            token("LEN").opt(),
+            token("IDX").opt(),
+            integer("min-match-len").after("MINMATCHLEN").opt(),
+            token("WITHMATCHLEN").opt(),
+        ]),
     Command::<Handler>::new("mget", -2, many::mget)
         .flags(READ_FAST)
         .keys(&[KeySpec::all(Access::READ)])
-        .docs(Group::String, "1.0.0", "Atomically returns the string values of one or more keys."),
+        .docs(Group::String, "1.0.0", "Reads the strings at several keys at one moment.")
+        .complexity("O(N) with N the number of keys")
+        .tips(&[tips::TO_SHARDS_OF_KEYS])
+        .args(&[key("key").many()]),
     Command::<Handler>::new("mset", -3, many::mset)
         .flags(WRITE)
         .keys(&[KeySpec::pairs(Access::OVERWRITE)])
-        .docs(
-            Group::String,
-            "1.0.1",
-            "Atomically creates or modifies the string values of one or more keys.",
-        ),
+        .docs(Group::String, "1.0.1", "Sets several keys to strings at one moment.")
+        .complexity("O(N) with N the number of keys")
+        .tips(&[tips::TO_SHARDS_OF_KEYS, tips::REPLY_ALL_SUCCEEDED])
+        .args(&[block("data").many().of(PAIR)]),
     Command::<Handler>::new("msetex", -4, many::msetex)
         .flags(WRITE)
         .keys(&[KeySpec::counted_pairs(Access::OVERWRITE)])
         .docs(
             Group::String,
             "8.4.0",
-            "Atomically sets multiple string keys with a shared expiration in a single operation. \
-             Supports flexible argument parsing where condition and expiration flags can appear \
-             in any order.",
-        ),
+            "Sets several keys to strings that expire, if a condition holds.",
+        )
+        .complexity("O(N) with N the number of keys")
+        .tips(&[tips::TO_SHARDS_OF_KEYS, tips::REPLY_ALL_SUCCEEDED])
+        .args(&[
+            integer("numkeys"),
+            block("data").many().of(PAIR),
+            oneof("condition").opt().of(&[token("NX"), token("XX")]),
+            oneof("expiration").opt().of(&[EX, PX, EXAT, PXAT, token("KEEPTTL")]),
+        ]),
     Command::<Handler>::new("msetnx", -3, many::msetnx)
         .flags(WRITE)
         .keys(&[KeySpec::pairs(Access::INSERT)])
-        .docs(
-            Group::String,
-            "1.0.1",
-            "Atomically modifies the string values of one or more keys \
-             only when all keys don't exist.",
-        ),
+        .docs(Group::String, "1.0.1", "Sets several keys to strings if none of the keys is there.")
+        .complexity("O(N) with N the number of keys")
+        .args(&[block("data").many().of(PAIR)]),
     Command::<Handler>::new("prepend", 3, ranges::prepend)
         .flags(WRITE_FAST)
         .keys(&[KeySpec::one(Access::EXTEND)])
-        .docs(
-            Group::String,
-            "dragonfly",
-            "Prepends a string to the value of a key. Creates the key if it doesn't exist.",
-        ),
+        .docs(Group::String, "dragonfly", "Adds a string to the front of the one at a key.")
+        .complexity("O(N) with N the length of the new value")
+        .args(&[key("key"), string("value")]),
     Command::<Handler>::new("psetex", 4, psetex)
         .flags(WRITE)
         .keys(&[KeySpec::one(Access::OVERWRITE)])
         .docs(
             Group::String,
             "2.6.0",
-            "Sets both string value and expiration time in milliseconds of a key. \
-             The key is created if it doesn't exist.",
-        ),
+            "Sets a key to a string that expires after so many milliseconds.",
+        )
+        .complexity("O(1)")
+        .deprecated("2.6.12", "`SET` with `PX`")
+        .args(&[key("key"), integer("milliseconds"), string("value")]),
     Command::<Handler>::new("set", -3, set)
         .flags(WRITE.union(Flags::SHORT))
-        .keys(&[KeySpec::one(Access::EXCHANGE_VARIABLE)])
-        .docs(
-            Group::String,
-            "1.0.0",
-            "Sets the string value of a key, ignoring its type. \
-             The key is created if it doesn't exist.",
-        ),
+        .keys(&[KeySpec::one(Access::EXCHANGE_VARIABLE).notes("It reads the key only with `GET`.")])
+        .docs(Group::String, "1.0.0", "Sets a key to a string, whatever the key held before.")
+        .complexity("O(1)")
+        .history(&[
+            ("2.6.12", "`EX`, `PX`, `NX` and `XX`."),
+            ("6.0.0", "`KEEPTTL`."),
+            ("6.2.0", "`GET`, `EXAT` and `PXAT`."),
+            ("7.0.0", "`GET` works with `NX` too."),
+            ("8.4.0", "`IFEQ`, `IFNE`, `IFDEQ` and `IFDNE`."),
+        ])
+        .args(SET),
     Command::<Handler>::new("setex", 4, setex)
         .flags(WRITE)
         .keys(&[KeySpec::one(Access::OVERWRITE)])
-        .docs(
-            Group::String,
-            "2.0.0",
-            "Sets the string value and expiration time of a key. \
-             Creates the key if it doesn't exist.",
-        ),
+        .docs(Group::String, "2.0.0", "Sets a key to a string that expires after so many seconds.")
+        .complexity("O(1)")
+        .deprecated("2.6.12", "`SET` with `EX`")
+        .args(&[key("key"), integer("seconds"), string("value")]),
     Command::<Handler>::new("setnx", 3, setnx)
         .flags(WRITE_FAST)
         .keys(&[KeySpec::one(Access::INSERT)])
-        .docs(
-            Group::String,
-            "1.0.0",
-            "Set the string value of a key only when the key doesn't exist.",
-        ),
+        .docs(Group::String, "1.0.0", "Sets a key to a string if the key is not there.")
+        .complexity("O(1)")
+        .deprecated("2.6.12", "`SET` with `NX`")
+        .args(&[key("key"), string("value")]),
     Command::<Handler>::new("setrange", 4, ranges::setrange)
         .flags(WRITE)
         .keys(&[KeySpec::one(Access::UPDATE)])
-        .docs(
-            Group::String,
-            "2.2.0",
-            "Overwrites a part of a string value with another by an offset. \
-             Creates the key if it doesn't exist.",
-        ),
+        .docs(Group::String, "2.2.0", "Overwrites a part of the string at a key.")
+        .complexity("O(1) in place, O(N) with N the length of the value where it grows")
+        .args(&[key("key"), integer("offset"), string("value")]),
     Command::<Handler>::new("strlen", 2, strlen)
         .flags(READ_FAST)
         .keys(&[KeySpec::one(Access::INSPECT)])
-        .docs(Group::String, "2.2.0", "Returns the length of a string value."),
-    Command::<Handler>::new("substr", 4, ranges::getrange).flags(READ).keys(READ_ONE).docs(
-        Group::String,
-        "1.0.0",
-        "Returns a substring from a string value.",
-    ),
+        .docs(Group::String, "2.2.0", "Tells the length of the string at a key.")
+        .complexity("O(1)")
+        .args(&[key("key")]),
+    Command::<Handler>::new("substr", 4, ranges::getrange)
+        .flags(READ)
+        .keys(READ_ONE)
+        .docs(Group::String, "1.0.0", "Reads a part of the string at a key.")
+        .complexity("O(N) with N the length of the part")
+        .deprecated("2.0.0", "`GETRANGE`")
+        .args(&[key("key"), integer("start"), integer("end")]),
 ];
 
 fn get(ctx: &mut Context<'_>) -> Outcome {

@@ -17,7 +17,7 @@ use table::{Entry, Value};
 
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
-use crate::spec::{Access, Flags, Group, KeySpec};
+use crate::spec::{Access, Flags, Group, KeySpec, arguments};
 use crate::strings::counters::integer;
 use crate::{Command, Handler};
 
@@ -30,7 +30,15 @@ const ZERO_RATE: Failure = Failure::text("ERR zero rates are not supported");
 pub static COMMANDS: &[Command<Handler>] = &[Command::<Handler>::new("cl.throttle", -5, throttle)
     .flags(Flags::WRITE.union(Flags::DENYOOM).union(Flags::FAST))
     .keys(&[KeySpec::one(Access::EXCHANGE)])
-    .docs(Group::String, "dragonfly", "Limits the rate of actions under a key.")];
+    .docs(Group::String, "dragonfly", "Limits the rate of what is done in the name of a key.")
+    .complexity("O(1)")
+    .args(&[
+        arguments::key("key"),
+        arguments::integer("max-burst"),
+        arguments::integer("count"),
+        arguments::integer("period"),
+        arguments::integer("quantity").opt(),
+    ])];
 
 /// A rate and how much of it is asked for. Times are nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -233,37 +233,4 @@ fn arrange(commands: &[Registered]) -> (Vec<u16>, u64, u32) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_command_is_found_in_any_case_and_no_other() {
-        let registry = Registry::new();
-        for command in registry.iter() {
-            let upper = command.name.to_ascii_uppercase();
-            for name in [command.name, &upper] {
-                let found = registry.find(name.as_bytes()).map(|found| found.name);
-                assert_eq!(found, Some(command.name));
-            }
-            assert!(registry.find(format!("{}x", command.name).as_bytes()).is_none());
-        }
-        for name in ["", "g", "ge", "nosuchcommand", "a name that is longer than any command"] {
-            assert!(registry.find(name.as_bytes()).is_none(), "{name}");
-        }
-    }
-
-    #[test]
-    fn rows_are_unique_sorted_and_documented() {
-        let registry = Registry::new();
-        let names: Vec<_> = registry.iter().map(|command| command.name).collect();
-        assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
-        for command in registry.iter().flat_map(|c| std::iter::once(c).chain(&c.subcommands)) {
-            let spec = command.spec;
-            assert!(spec.name.chars().all(|c| !c.is_ascii_uppercase()), "{}", command.name);
-            assert!(!spec.summary.is_empty() && !spec.since.is_empty(), "{}", command.name);
-            assert!(spec.arity != 0, "{}", command.name);
-            let writes = spec.flags.contains(Flags::WRITE);
-            assert!(!(writes && spec.flags.contains(Flags::READONLY)), "{}", command.name);
-        }
-    }
-}
+mod tests;

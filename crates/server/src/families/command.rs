@@ -1,10 +1,12 @@
 //! COMMAND: the command table, as clients ask for it.
 
-use commands::spec::{Find, Flags, Group, KeySpec};
+use commands::spec::arguments::{Argument, Kind, oneof, pattern, string};
+use commands::spec::{Docs, Find, Flags, Group, KeySpec, tips};
 use commands::{Args, Command, Failure};
 use keyspace::glob;
 use protocol::reply::Reply;
 
+use super::help::help;
 use crate::registry::{Registered, Registry};
 use crate::session::{Call, Flow, SessionHandler};
 
@@ -15,35 +17,64 @@ const CATEGORY: &[&str] = &["connection"];
 pub static COMMANDS: &[Command<SessionHandler>] =
     &[Command::<SessionHandler>::new("command", -1, info)
         .flags(FLAGS)
-        .docs(Group::Server, "2.8.13", "Returns detailed information about all commands.")
+        .docs(Group::Server, "2.8.13", "Describes all commands to programs.")
+        .complexity("O(N) with N the number of commands")
+        .tips(&[tips::NONDETERMINISTIC_ORDER])
         .categories(CATEGORY)
         .subcommands(SUBCOMMANDS)];
+
+const NAMES: &[Argument] = &[string("command-name").opt().many()];
+const CALL: &[Argument] = &[string("command"), string("arg").opt().many()];
 
 static SUBCOMMANDS: &[Command<SessionHandler>] = &[
     Command::<SessionHandler>::new("count", 2, count)
         .flags(FLAGS)
-        .docs(Group::Server, "2.8.13", "Returns a count of commands.")
+        .docs(Group::Server, "2.8.13", "Counts the commands.")
+        .complexity("O(1)")
         .categories(CATEGORY),
     Command::<SessionHandler>::new("docs", -2, docs)
         .flags(FLAGS)
-        .docs(Group::Server, "7.0.0", "Returns documentary information about commands.")
-        .categories(CATEGORY),
+        .docs(Group::Server, "7.0.0", "Describes commands to people: all, or those named.")
+        .complexity("O(N) with N the number of commands asked for")
+        .tips(&[tips::NONDETERMINISTIC_ORDER])
+        .categories(CATEGORY)
+        .args(NAMES),
     Command::<SessionHandler>::new("getkeys", -3, getkeys)
         .flags(FLAGS)
-        .docs(Group::Server, "2.8.13", "Extracts the key names from an arbitrary command.")
-        .categories(CATEGORY),
+        .docs(Group::Server, "2.8.13", "Finds the keys in a call.")
+        .complexity("O(N) with N the number of words in the call")
+        .categories(CATEGORY)
+        .args(CALL),
     Command::<SessionHandler>::new("getkeysandflags", -3, getkeysandflags)
         .flags(FLAGS)
-        .docs(Group::Server, "7.0.0", "Extracts the key names and access flags of a command.")
+        .docs(Group::Server, "7.0.0", "Finds the keys in a call and what becomes of them.")
+        .complexity("O(N) with N the number of words in the call")
+        .categories(CATEGORY)
+        .args(CALL),
+    Command::<SessionHandler>::new("help", 2, help)
+        .flags(FLAGS)
+        .docs(Group::Server, "5.0.0", "Lists the subcommands.")
+        .complexity("O(1)")
         .categories(CATEGORY),
     Command::<SessionHandler>::new("info", -2, info)
         .flags(FLAGS)
-        .docs(Group::Server, "2.8.13", "Returns information about one, multiple or all commands.")
-        .categories(CATEGORY),
+        .docs(Group::Server, "2.8.13", "Describes commands to programs: all, or those named.")
+        .complexity("O(N) with N the number of commands asked for")
+        .history(&[("7.0.0", "Without names it describes all commands.")])
+        .tips(&[tips::NONDETERMINISTIC_ORDER])
+        .categories(CATEGORY)
+        .args(NAMES),
     Command::<SessionHandler>::new("list", -2, list)
         .flags(FLAGS)
-        .docs(Group::Server, "7.0.0", "Returns a list of command names.")
-        .categories(CATEGORY),
+        .docs(Group::Server, "7.0.0", "Lists the names of commands: all, or those of a filter.")
+        .complexity("O(N) with N the number of commands")
+        .tips(&[tips::NONDETERMINISTIC_ORDER])
+        .categories(CATEGORY)
+        .args(&[oneof("filterby").opt().after("FILTERBY").of(&[
+            string("module-name").after("MODULE"),
+            string("category").after("ACLCAT"),
+            pattern("pattern").after("PATTERN"),
+        ])]),
 ];
 
 fn count(call: &mut Call<'_>) -> Result<Flow, Failure> {
@@ -83,8 +114,8 @@ fn describe(reply: &mut Reply<'_>, command: &Registered) {
     let categories = spec.acl_categories();
     reply.set(categories.len());
     categories.iter().for_each(|category| reply.simple(&format!("@{category}")));
-    // Hints for clients of a cluster: none yet.
-    reply.set(0);
+    reply.set(spec.tips.len());
+    spec.tips.iter().for_each(|tip| reply.bulk(tip.as_bytes()));
     reply.set(spec.keys.len());
     spec.keys.iter().for_each(|keys| describe_keys(reply, keys));
     reply.set(command.subcommands.len());
@@ -113,7 +144,10 @@ fn describe_keys(reply: &mut Reply<'_>, keys: &KeySpec) {
             ("keynum", vec![("keynumidx", 0), ("firstkey", 1), ("keystep", i64::from(step))])
         }
     };
-    reply.map(3);
+    reply.map(3 + usize::from(!keys.notes.is_empty()));
+    if !keys.notes.is_empty() {
+        field(reply, "notes", keys.notes);
+    }
     reply.bulk(b"flags");
     reply.set(keys.access.names().len());
     keys.access.names().iter().for_each(|name| reply.simple(name));
@@ -147,21 +181,97 @@ fn docs(call: &mut Call<'_>) -> Result<Flow, Failure> {
     Ok(Flow::Next)
 }
 
+/// A field of a map, and its value.
+fn field(reply: &mut Reply<'_>, name: &str, value: &str) {
+    reply.bulk(name.as_bytes());
+    reply.bulk(value.as_bytes());
+}
+
+/// A field of a map, and names of flags.
+fn flags_field(reply: &mut Reply<'_>, name: &str, flags: &[&str]) {
+    reply.bulk(name.as_bytes());
+    reply.set(flags.len());
+    flags.iter().for_each(|flag| reply.simple(flag));
+}
+
 fn document(reply: &mut Reply<'_>, command: &Registered) {
-    let spec = command.spec;
     reply.bulk(command.name.as_bytes());
+    let Docs { summary, since, complexity, history, deprecated, is_internal, arguments } =
+        command.spec.docs;
     let subcommands = &command.subcommands;
-    reply.map(3 + usize::from(!subcommands.is_empty()));
-    for (field, text) in
-        [("summary", spec.summary), ("since", spec.since), ("group", spec.group.name())]
-    {
-        reply.bulk(field.as_bytes());
-        reply.bulk(text.as_bytes());
+    let optional = [
+        !history.is_empty(),
+        deprecated.is_some() || is_internal,
+        !arguments.is_empty(),
+        !subcommands.is_empty(),
+    ];
+    let shown = optional.iter().filter(|shown| **shown).count();
+    reply.map(4 + shown + 2 * usize::from(deprecated.is_some()));
+    field(reply, "summary", summary);
+    field(reply, "since", since);
+    field(reply, "group", command.spec.group.name());
+    field(reply, "complexity", complexity);
+    let flags = [(deprecated.is_some(), "deprecated"), (is_internal, "syscmd")];
+    let flags: Vec<&str> =
+        flags.iter().filter(|(holds, _)| *holds).map(|(_, name)| *name).collect();
+    if !flags.is_empty() {
+        flags_field(reply, "doc_flags", &flags);
+    }
+    if let Some((version, replacement)) = deprecated {
+        field(reply, "deprecated_since", version);
+        field(reply, "replaced_by", replacement);
+    }
+    if !history.is_empty() {
+        reply.bulk(b"history");
+        reply.set(history.len());
+        for (version, change) in history {
+            reply.array(2);
+            field(reply, version, change);
+        }
+    }
+    if !arguments.is_empty() {
+        document_arguments(reply, arguments);
     }
     if !subcommands.is_empty() {
         reply.bulk(b"subcommands");
         reply.map(subcommands.len());
         subcommands.iter().for_each(|sub| document(reply, sub));
+    }
+}
+
+fn document_arguments(reply: &mut Reply<'_>, arguments: &[Argument]) {
+    reply.bulk(b"arguments");
+    reply.array(arguments.len());
+    for argument in arguments {
+        let (display, flags) = (argument.display(), argument.flag_names());
+        let texts = [
+            ("display_text", display.as_deref()),
+            ("token", argument.token),
+            ("since", argument.since),
+            ("deprecated_since", argument.deprecated_since),
+        ];
+        let is_key = matches!(argument.kind, Kind::Key(_));
+        let optional = [is_key, !flags.is_empty(), !argument.parts.is_empty()];
+        let shown = texts.iter().filter(|(_, text)| text.is_some()).count();
+        reply.map(2 + shown + optional.iter().filter(|shown| **shown).count());
+        field(reply, "name", &argument.name());
+        field(reply, "type", argument.kind.name());
+        for (name, text) in texts {
+            if let Some(text) = text {
+                field(reply, name, text);
+            }
+            // Redis puts the number right behind the text.
+            if let ("display_text", Kind::Key(index)) = (name, argument.kind) {
+                reply.bulk(b"key_spec_index");
+                reply.integer(i64::from(index));
+            }
+        }
+        if !flags.is_empty() {
+            flags_field(reply, "flags", &flags);
+        }
+        if !argument.parts.is_empty() {
+            document_arguments(reply, argument.parts);
+        }
     }
 }
 
@@ -216,7 +326,7 @@ fn keys_of<'a>(
     }
     let mut keys = Vec::new();
     command.key_words(words, word, |index, access| {
-        keys.push((word(index), access.in_call((3..words).map(word))));
+        keys.push((word(index), access.in_call((2..words).map(word))));
     });
     if keys.is_empty() {
         return Err(Failure::text("ERR Invalid arguments specified for command"));

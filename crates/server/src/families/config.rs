@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
-use commands::spec::{Flags, Group};
+use commands::spec::arguments::{block, string};
+use commands::spec::{Flags, Group, tips};
 use commands::{Command, Failure};
 use keyspace::glob;
 
+use super::help::help;
 use crate::config::{self, Apply, Change, Config, Effect, Parameter};
 use crate::session::{Call, Flow, SessionHandler};
 
@@ -14,59 +16,43 @@ const FLAGS: Flags = Flags::ADMIN.union(Flags::NOSCRIPT).union(Flags::LOADING).u
 /// The rows of this family.
 pub static COMMANDS: &[Command<SessionHandler>] =
     &[Command::<SessionHandler>::new("config", -2, no_subcommand)
-        .docs(Group::Server, "2.0.0", "A container for server configuration commands.")
+        .docs(Group::Server, "2.0.0", "Commands about the configuration.")
+        .complexity("that of the subcommand")
         .subcommands(SUBCOMMANDS)];
 
-static SUBCOMMANDS: &[Command<SessionHandler>] =
-    &[
-        Command::<SessionHandler>::new("get", -3, get).flags(FLAGS).docs(
-            Group::Server,
-            "2.0.0",
-            "Returns the effective values of configuration parameters.",
-        ),
-        Command::<SessionHandler>::new("help", 2, help)
-            .flags(Flags::LOADING.union(Flags::STALE))
-            .docs(Group::Server, "5.0.0", "Returns helpful text about the different subcommands."),
-        Command::<SessionHandler>::new("resetstat", 2, resetstat).flags(FLAGS).docs(
-            Group::Server,
-            "2.0.0",
-            "Resets the server's statistics.",
-        ),
-        Command::<SessionHandler>::new("rewrite", 2, rewrite).flags(FLAGS).docs(
-            Group::Server,
-            "2.8.0",
-            "Writes the configuration that is in effect to the configuration file.",
-        ),
-        Command::<SessionHandler>::new("set", -4, set).flags(FLAGS).docs(
-            Group::Server,
-            "2.0.0",
-            "Sets configuration parameters in-flight.",
-        ),
-    ];
-
-const HELP: &[&str] = &[
-    "CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-    "GET <pattern> [<pattern> ...]",
-    "    Return the parameters that match a pattern, and their values.",
-    "SET <parameter> <value> [<parameter> <value> ...]",
-    "    Set parameters: all of them, or none.",
-    "RESETSTAT",
-    "    Reset the statistics that INFO shows.",
-    "REWRITE",
-    "    Write what has changed into the configuration file.",
-    "HELP",
-    "    Print this help.",
+static SUBCOMMANDS: &[Command<SessionHandler>] = &[
+    Command::<SessionHandler>::new("get", -3, get)
+        .flags(FLAGS)
+        .docs(Group::Server, "2.0.0", "Tells the values of parameters.")
+        .complexity("O(N) with N the number of parameters asked for")
+        .history(&[("7.0.0", "Takes several names and patterns.")])
+        .args(&[string("parameter").many()]),
+    Command::<SessionHandler>::new("help", 2, help)
+        .flags(Flags::LOADING.union(Flags::STALE))
+        .docs(Group::Server, "5.0.0", "Lists the subcommands.")
+        .complexity("O(1)"),
+    Command::<SessionHandler>::new("resetstat", 2, resetstat)
+        .flags(FLAGS)
+        .docs(Group::Server, "2.0.0", "Sets the counters of INFO to zero.")
+        .complexity("O(1)")
+        .tips(&[tips::TO_ALL_NODES, tips::REPLY_ALL_SUCCEEDED]),
+    Command::<SessionHandler>::new("rewrite", 2, rewrite)
+        .flags(FLAGS)
+        .docs(Group::Server, "2.8.0", "Writes what has changed into the configuration file.")
+        .complexity("O(1)")
+        .tips(&[tips::TO_ALL_NODES, tips::REPLY_ALL_SUCCEEDED]),
+    Command::<SessionHandler>::new("set", -4, set)
+        .flags(FLAGS)
+        .docs(Group::Server, "2.0.0", "Changes parameters while the server runs.")
+        .complexity("O(N) with N the number of parameters set")
+        .history(&[("7.0.0", "Takes several parameters.")])
+        .tips(&[tips::TO_ALL_NODES, tips::REPLY_ALL_SUCCEEDED])
+        .args(&[block("data").many().of(&[string("parameter"), string("value")])]),
 ];
 
 /// CONFIG alone never gets here: its arity asks for a subcommand.
 fn no_subcommand(_: &mut Call<'_>) -> Result<Flow, Failure> {
     Err(Failure::Syntax)
-}
-
-fn help(call: &mut Call<'_>) -> Result<Flow, Failure> {
-    call.reply.array(HELP.len());
-    HELP.iter().for_each(|line| call.reply.simple(line));
-    Ok(Flow::Next)
 }
 
 fn resetstat(call: &mut Call<'_>) -> Result<Flow, Failure> {

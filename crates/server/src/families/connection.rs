@@ -1,6 +1,7 @@
 //! The connection itself: PING, ECHO, SELECT, AUTH, HELLO, RESET, QUIT.
 
-use commands::spec::{Flags, Group};
+use commands::spec::arguments::{block, integer, string};
+use commands::spec::{Flags, Group, tips};
 use commands::{Command, Failure, context};
 
 use crate::REDIS_VERSION;
@@ -12,37 +13,51 @@ const AT_ONCE: Flags = Flags::FAST.union(Flags::NOSCRIPT).union(Flags::ALLOW_BUS
 
 /// The rows of this family.
 pub static COMMANDS: &[Command<SessionHandler>] = &[
-    Command::<SessionHandler>::new("auth", -2, auth).flags(EARLY.union(AT_ONCE)).docs(
-        Group::Connection,
-        "1.0.0",
-        "Authenticates the connection.",
-    ),
+    Command::<SessionHandler>::new("auth", -2, auth)
+        .flags(EARLY.union(AT_ONCE))
+        .docs(Group::Connection, "1.0.0", "Logs the connection in.")
+        .complexity("O(N) with N the number of passwords of the user")
+        .history(&[("6.0.0", "Takes the name of a user.")])
+        .args(&[string("username").opt().since("6.0.0"), string("password")]),
     Command::<SessionHandler>::new("echo", 2, echo)
         .flags(Flags::FAST.union(Flags::LOADING).union(Flags::STALE))
-        .docs(Group::Connection, "1.0.0", "Returns the given string."),
-    Command::<SessionHandler>::new("hello", -1, hello).flags(EARLY.union(AT_ONCE)).docs(
-        Group::Connection,
-        "6.0.0",
-        "Handshakes with the server and chooses the protocol.",
-    ),
-    Command::<SessionHandler>::new("ping", -1, ping).flags(Flags::FAST).docs(
-        Group::Connection,
-        "1.0.0",
-        "Returns the server's liveliness response.",
-    ),
-    Command::<SessionHandler>::new("quit", -1, quit).flags(EARLY.union(AT_ONCE)).docs(
-        Group::Connection,
-        "1.0.0",
-        "Closes the connection.",
-    ),
-    Command::<SessionHandler>::new("reset", 1, reset).flags(EARLY.union(AT_ONCE)).docs(
-        Group::Connection,
-        "6.2.0",
-        "Resets the connection.",
-    ),
+        .docs(Group::Connection, "1.0.0", "Answers with the message.")
+        .complexity("O(1)")
+        .args(&[string("message")]),
+    Command::<SessionHandler>::new("hello", -1, hello)
+        .flags(EARLY.union(AT_ONCE))
+        .docs(
+            Group::Connection,
+            "6.0.0",
+            "Chooses the protocol, logs in, and tells what the server is.",
+        )
+        .complexity("O(1)")
+        .history(&[("6.2.0", "Without a version it only tells about the connection.")])
+        .args(&[block("arguments").opt().of(&[
+            integer("protover"),
+            block("auth").after("AUTH").opt().of(&[string("username"), string("password")]),
+            string("clientname").after("SETNAME").opt(),
+        ])]),
+    Command::<SessionHandler>::new("ping", -1, ping)
+        .flags(Flags::FAST)
+        .docs(Group::Connection, "1.0.0", "Answers, with the message if there is one.")
+        .complexity("O(1)")
+        .tips(&[tips::TO_ALL_SHARDS, tips::REPLY_ALL_SUCCEEDED])
+        .args(&[string("message").opt()]),
+    Command::<SessionHandler>::new("quit", -1, quit)
+        .flags(EARLY.union(AT_ONCE))
+        .docs(Group::Connection, "1.0.0", "Closes the connection.")
+        .complexity("O(1)")
+        .deprecated("7.2.0", "closing the connection"),
+    Command::<SessionHandler>::new("reset", 1, reset)
+        .flags(EARLY.union(AT_ONCE))
+        .docs(Group::Connection, "6.2.0", "Makes the connection like a new one.")
+        .complexity("O(1)"),
     Command::<SessionHandler>::new("select", 2, select)
         .flags(Flags::FAST.union(Flags::LOADING).union(Flags::STALE))
-        .docs(Group::Connection, "1.0.0", "Changes the selected database."),
+        .docs(Group::Connection, "1.0.0", "Chooses the database of the connection.")
+        .complexity("O(1)")
+        .args(&[integer("index")]),
 ];
 
 const BAD_NAME: Failure =

@@ -15,11 +15,12 @@ const FLAGS: Flags = Flags::ADMIN.union(Flags::NOSCRIPT).union(Flags::LOADING).u
 
 /// The rows of this family. As in Redis, what DEBUG does is an argument and no subcommand with a
 /// row of its own, because whether it is allowed comes before all else.
-pub static COMMANDS: &[Command<SessionHandler>] = &[Command::<SessionHandler>::new(
-    "debug", -2, debug,
-)
-.flags(FLAGS)
-.docs(Group::Server, "1.0.0", "A container for debugging commands.")];
+pub static COMMANDS: &[Command<SessionHandler>] =
+    &[Command::<SessionHandler>::new("debug", -2, debug)
+        .flags(FLAGS)
+        .docs(Group::Server, "1.0.0", "Commands for tests of the server.")
+        .complexity("that of what is asked for")
+        .internal()];
 
 const NOT_ALLOWED: Failure = Failure::text(
     "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you \

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use commands::spec::{Flags, Group};
+use commands::spec::arguments::string;
+use commands::spec::{Flags, Group, tips};
 use commands::{Command, Failure};
 use keyspace::db::Stats;
 use keyspace::{DATABASES, SHARDS, reclaim};
@@ -16,11 +17,17 @@ use crate::{REDIS_VERSION, VERSION};
 pub static COMMANDS: &[Command<SessionHandler>] = &[
     Command::<SessionHandler>::new("info", -1, info)
         .flags(Flags::LOADING.union(Flags::STALE))
-        .docs(Group::Server, "1.0.0", "Returns information and statistics about the server.")
-        .categories(&["dangerous"]),
+        .docs(Group::Server, "1.0.0", "Tells about the server, in sections.")
+        .complexity("O(1)")
+        .history(&[("7.0.0", "Takes several sections.")])
+        .tips(&[tips::NONDETERMINISTIC, tips::TO_ALL_SHARDS, tips::REPLY_SPECIAL])
+        .categories(&["dangerous"])
+        .args(&[string("section").opt().many()]),
     Command::<SessionHandler>::new("time", 1, time)
         .flags(Flags::LOADING.union(Flags::STALE).union(Flags::FAST))
-        .docs(Group::Server, "2.6.0", "Returns the server time."),
+        .docs(Group::Server, "2.6.0", "Tells the server's time.")
+        .complexity("O(1)")
+        .tips(&[tips::NONDETERMINISTIC]),
 ];
 
 /// A section: its name, and what writes its lines.

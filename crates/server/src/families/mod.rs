@@ -5,6 +5,7 @@ mod command;
 mod config;
 mod connection;
 mod debug;
+mod help;
 mod info;
 mod monitor;
 

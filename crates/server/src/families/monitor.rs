@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use commands::spec::{Flags, Group};
+use commands::spec::arguments::integer;
+use commands::spec::{Flags, Group, tips};
 use commands::{Command, Failure};
 use protocol::number::parse_i64;
 
@@ -14,10 +15,14 @@ use crate::session::{Block, Call, Flow, SessionHandler};
 pub static COMMANDS: &[Command<SessionHandler>] = &[
     Command::<SessionHandler>::new("monitor", 1, monitor)
         .flags(Flags::ADMIN.union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE))
-        .docs(Group::Server, "1.0.0", "Shows every command that is run, as it is run."),
+        .docs(Group::Server, "1.0.0", "Shows every command that is run, as it is run.")
+        .complexity("grows with what others run"),
     Command::<SessionHandler>::new("wait", 3, wait)
         .flags(Flags::NOSCRIPT)
         .docs(Group::Generic, "3.0.0", "Waits until replicas have the connection's writes.")
+        .complexity("O(1)")
+        .tips(&[tips::TO_ALL_SHARDS, tips::REPLY_MIN])
+        .args(&[integer("numreplicas"), integer("timeout")])
         .category("connection"),
 ];
 

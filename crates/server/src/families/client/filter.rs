@@ -1,11 +1,92 @@
 //! Which connections CLIENT LIST shows and CLIENT KILL ends: conditions that all must hold, each
 //! of which can be turned round by a `NOT-` before its name.
 
+use commands::spec::arguments::{Argument, integer, oneof, string, token};
 use commands::{Args, Failure};
 use keyspace::DATABASES;
 use protocol::number::parse_i64;
 
 use crate::clients::{Client, ClientFlags};
+
+/// Types of clients, in the words that both servers know.
+const TYPES: &[Argument] = &[
+    token("NORMAL"),
+    token("MASTER").since("3.2.0"),
+    token("PRIMARY").since("8.0.0"),
+    token("SLAVE"),
+    token("REPLICA").since("5.0.0"),
+    token("PUBSUB"),
+];
+const SKIP_OR_NOT: &[Argument] = &[token("YES"), token("NO")];
+
+/// The filters that Valkey added to both commands at once.
+const NEWER: [Argument; 20] = [
+    newer("NAME", string("name")),
+    newer("IDLE", integer("idle")),
+    newer("FLAGS", string("flags")),
+    newer("LIB-NAME", string("lib-name")),
+    newer("LIB-VER", string("lib-ver")),
+    newer("DB", integer("db")),
+    newer("CAPA", string("capa")),
+    newer("IP", string("ip")),
+    newer("NOT-TYPE", oneof("not-client-type").of(TYPES)),
+    newer("NOT-ID", integer("not-client-id").many()),
+    newer("NOT-USER", string("not-username")),
+    newer("NOT-ADDR", string("not-addr").shown("ip:port")),
+    newer("NOT-LADDR", string("not-laddr").shown("ip:port")),
+    newer("NOT-NAME", string("not-name")),
+    newer("NOT-FLAGS", string("not-flags")),
+    newer("NOT-LIB-NAME", string("not-lib-name")),
+    newer("NOT-LIB-VER", string("not-lib-ver")),
+    newer("NOT-DB", integer("not-db")),
+    newer("NOT-CAPA", string("not-capa")),
+    newer("NOT-IP", string("not-ip")),
+];
+
+const fn newer(token: &'static str, argument: Argument) -> Argument {
+    argument.after(token).opt().since("9.0.0")
+}
+
+/// These filters, and those that are newer.
+const fn with_newer<const N: usize, const SUM: usize>(first: [Argument; N]) -> [Argument; SUM] {
+    let mut all = [first[0]; SUM];
+    let mut index = 0;
+    while index < SUM {
+        all[index] = if index < N { first[index] } else { NEWER[index - N] };
+        index += 1;
+    }
+    all
+}
+
+/// The arguments of CLIENT KILL: filters, or an address, which was its only form once.
+pub const KILL: &[Argument] = &[oneof("filter").of(&[
+    string("old-format").shown("ip:port").deprecated("2.8.12"),
+    oneof("new-format").many().of(&with_newer::<7, 27>([
+        integer("client-id").after("ID").opt().many().since("2.8.12"),
+        oneof("client-type").after("TYPE").opt().since("2.8.12").of(TYPES),
+        string("username").after("USER").opt(),
+        string("addr").shown("ip:port").after("ADDR").opt(),
+        string("laddr").shown("ip:port").after("LADDR").opt().since("6.2.0"),
+        oneof("skipme").after("SKIPME").opt().of(SKIP_OR_NOT),
+        integer("maxage").after("MAXAGE").opt().since("7.4.0"),
+    ])),
+])];
+
+/// The arguments of CLIENT LIST.
+pub const LIST: &[Argument] = &with_newer::<7, 27>([
+    oneof("client-type").after("TYPE").opt().since("5.0.0").of(&[
+        token("NORMAL"),
+        token("MASTER"),
+        token("REPLICA"),
+        token("PUBSUB"),
+    ]),
+    integer("client-id").after("ID").opt().many().since("6.2.0"),
+    string("username").after("USER").opt().since("8.1.0"),
+    string("addr").shown("ip:port").after("ADDR").opt().since("8.1.0"),
+    string("laddr").shown("ip:port").after("LADDR").opt().since("8.1.0"),
+    oneof("skipme").after("SKIPME").opt().since("8.1.0").of(SKIP_OR_NOT),
+    integer("maxage").after("MAXAGE").opt().since("8.1.0"),
+]);
 
 /// Letters of flags that some server of this family shows.
 const KNOWN_LETTERS: &[u8] = b"OSMPxbtRBdcuAUreTIiEN";

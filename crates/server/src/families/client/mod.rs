@@ -4,11 +4,13 @@ mod filter;
 
 use std::sync::Arc;
 
-use commands::spec::{Flags, Group};
+use commands::spec::arguments::{integer, oneof, string, token};
+use commands::spec::{Flags, Group, tips};
 use commands::{Args, Command, Failure};
 use protocol::number::parse_i64;
 
 use super::connection::client_name;
+use super::help::help;
 use crate::clients::{Client, ClientFlags};
 use crate::inbox::Message;
 use crate::session::{Call, Flow, Muted, SessionHandler};
@@ -22,150 +24,139 @@ const CATEGORY: &[&str] = &["connection"];
 pub static COMMANDS: &[Command<SessionHandler>] =
     &[Command::<SessionHandler>::new("client", -2, no_subcommand)
         .flags(Flags::empty())
-        .docs(Group::Connection, "2.4.0", "A container for client connection commands.")
+        .docs(Group::Connection, "2.4.0", "Commands about connections.")
+        .complexity("that of the subcommand")
         .subcommands(SUBCOMMANDS)];
 
 static SUBCOMMANDS: &[Command<SessionHandler>] = &[
-    Command::<SessionHandler>::new("capa", -3, capa).flags(ORDINARY).docs(
-        Group::Connection,
-        "8.0.0",
-        "Tells what the client can do.",
-    ),
-    Command::<SessionHandler>::new("getname", 2, getname).flags(ORDINARY).docs(
-        Group::Connection,
-        "2.6.9",
-        "Returns the name of the connection.",
-    ),
-    Command::<SessionHandler>::new("getredir", 2, getredir).flags(ORDINARY).docs(
-        Group::Connection,
-        "6.0.0",
-        "Returns the client that gets the connection's invalidations.",
-    ),
-    Command::<SessionHandler>::new("help", 2, help).flags(Flags::LOADING.union(Flags::STALE)).docs(
-        Group::Connection,
-        "5.0.0",
-        "Returns helpful text about the different subcommands.",
-    ),
-    Command::<SessionHandler>::new("id", 2, id).flags(ORDINARY).docs(
-        Group::Connection,
-        "5.0.0",
-        "Returns the unique client ID of the connection.",
-    ),
-    Command::<SessionHandler>::new("info", 2, info).flags(ORDINARY).docs(
-        Group::Connection,
-        "6.2.0",
-        "Returns information about the connection.",
-    ),
+    Command::<SessionHandler>::new("capa", -3, capa)
+        .flags(ORDINARY)
+        .docs(Group::Connection, "8.0.0", "Tells what the client can do.")
+        .complexity("O(1)")
+        .args(&[string("capability").many()]),
+    Command::<SessionHandler>::new("getname", 2, getname)
+        .flags(ORDINARY)
+        .docs(Group::Connection, "2.6.9", "Tells the name of the connection.")
+        .complexity("O(1)"),
+    Command::<SessionHandler>::new("getredir", 2, getredir)
+        .flags(ORDINARY)
+        .docs(Group::Connection, "6.0.0", "Tells who gets the connection's invalidations.")
+        .complexity("O(1)"),
+    Command::<SessionHandler>::new("help", 2, help)
+        .flags(Flags::LOADING.union(Flags::STALE))
+        .docs(Group::Connection, "5.0.0", "Lists the subcommands.")
+        .complexity("O(1)"),
+    Command::<SessionHandler>::new("id", 2, id)
+        .flags(ORDINARY)
+        .docs(Group::Connection, "5.0.0", "Tells the number of the connection.")
+        .complexity("O(1)"),
+    Command::<SessionHandler>::new("info", 2, info)
+        .flags(ORDINARY)
+        .docs(Group::Connection, "6.2.0", "Describes the connection.")
+        .complexity("O(1)")
+        .tips(&[tips::NONDETERMINISTIC]),
     Command::<SessionHandler>::new("kill", -3, kill)
         .flags(ADMIN)
-        .docs(Group::Connection, "2.4.0", "Terminates open connections.")
-        .categories(CATEGORY),
+        .docs(Group::Connection, "2.4.0", "Closes the connections that filters let through.")
+        .complexity("O(N) with N the number of connections")
+        .history(&[
+            ("2.8.12", "Takes filters; `ID`, `TYPE`, `ADDR` and `SKIPME` are the first."),
+            ("3.2.0", "`TYPE` takes `master`."),
+            ("5.0.0", "`TYPE` takes `replica`, which `slave` means too."),
+            ("6.2.0", "`LADDR`."),
+            ("7.4.0", "`MAXAGE`."),
+            ("8.1.0", "`ID` takes several."),
+            ("9.0.0", "More filters, and a `NOT-` form of most."),
+        ])
+        .categories(CATEGORY)
+        .args(filter::KILL),
     Command::<SessionHandler>::new("list", -2, list)
         .flags(ADMIN)
-        .docs(Group::Connection, "2.4.0", "Lists open connections.")
-        .categories(CATEGORY),
+        .docs(
+            Group::Connection,
+            "2.4.0",
+            "Describes connections: all, or those that filters let through.",
+        )
+        .complexity("O(N) with N the number of connections")
+        .history(&[
+            ("2.8.12", "Shows `id`."),
+            ("5.0.0", "`TYPE`."),
+            ("6.0.0", "Shows `user`."),
+            ("6.2.0", "`ID`; shows `laddr`, `redir`, `argv-mem` and `tot-mem`."),
+            ("7.0.0", "Shows `resp`, `multi-mem`, `rbs` and `rbp`."),
+            ("7.2.0", "Shows `lib-name` and `lib-ver`."),
+            ("8.1.0", "The filters of CLIENT KILL."),
+            ("9.0.0", "More filters, and a `NOT-` form of most."),
+        ])
+        .tips(&[tips::NONDETERMINISTIC])
+        .categories(CATEGORY)
+        .args(filter::LIST),
     Command::<SessionHandler>::new("no-evict", 3, no_evict)
         .flags(ADMIN)
         .docs(
             Group::Connection,
             "7.0.0",
-            "Exempts the connection from being closed to free memory.",
+            "Spares the connection when others are closed to free memory.",
         )
-        .categories(CATEGORY),
-    Command::<SessionHandler>::new("no-touch", 3, no_touch).flags(ORDINARY).docs(
-        Group::Connection,
-        "7.2.0",
-        "Makes commands not count as use of their keys.",
-    ),
+        .complexity("O(1)")
+        .categories(CATEGORY)
+        .args(&[oneof("enabled").of(&[token("ON"), token("OFF")])]),
+    Command::<SessionHandler>::new("no-touch", 3, no_touch)
+        .flags(ORDINARY)
+        .docs(Group::Connection, "7.2.0", "Makes commands not count as use of their keys.")
+        .complexity("O(1)")
+        .args(&[oneof("enabled").of(&[token("ON"), token("OFF")])]),
     Command::<SessionHandler>::new("pause", -3, pause)
         .flags(ADMIN)
         .docs(Group::Connection, "2.9.50", "Holds commands of clients back for a time.")
-        .categories(CATEGORY),
-    Command::<SessionHandler>::new("reply", 3, reply).flags(ORDINARY).docs(
-        Group::Connection,
-        "3.2.0",
-        "Turns replies to the connection on or off.",
-    ),
-    Command::<SessionHandler>::new("setinfo", 4, setinfo).flags(ORDINARY).docs(
-        Group::Connection,
-        "7.2.0",
-        "Sets information specific to the client or connection.",
-    ),
-    Command::<SessionHandler>::new("setname", 3, setname).flags(ORDINARY).docs(
-        Group::Connection,
-        "2.6.9",
-        "Sets the connection name.",
-    ),
-    Command::<SessionHandler>::new("trackinginfo", 2, trackinginfo).flags(ORDINARY).docs(
-        Group::Connection,
-        "6.2.0",
-        "Tells how the connection tracks keys.",
-    ),
+        .complexity("O(1)")
+        .history(&[("6.2.0", "A mode; `WRITE` holds only commands back that write.")])
+        .categories(CATEGORY)
+        .args(&[
+            integer("timeout"),
+            oneof("mode").opt().since("6.2.0").of(&[token("WRITE"), token("ALL")]),
+        ]),
+    Command::<SessionHandler>::new("reply", 3, reply)
+        .flags(ORDINARY)
+        .docs(Group::Connection, "3.2.0", "Turns replies to the connection on or off.")
+        .complexity("O(1)")
+        .args(&[oneof("action").of(&[token("ON"), token("OFF"), token("SKIP")])]),
+    Command::<SessionHandler>::new("setinfo", 4, setinfo)
+        .flags(ORDINARY)
+        .docs(Group::Connection, "7.2.0", "Notes the name or version of the client's library.")
+        .complexity("O(1)")
+        .tips(&[tips::TO_ALL_NODES, tips::REPLY_ALL_SUCCEEDED])
+        .args(&[oneof("attr")
+            .of(&[string("libname").after("LIB-NAME"), string("libver").after("LIB-VER")])]),
+    Command::<SessionHandler>::new("setname", 3, setname)
+        .flags(ORDINARY)
+        .docs(Group::Connection, "2.6.9", "Gives the connection a name.")
+        .complexity("O(1)")
+        .tips(&[tips::TO_ALL_NODES, tips::REPLY_ALL_SUCCEEDED])
+        .args(&[string("connection-name")]),
+    Command::<SessionHandler>::new("trackinginfo", 2, trackinginfo)
+        .flags(ORDINARY)
+        .docs(Group::Connection, "6.2.0", "Tells how the connection tracks keys.")
+        .complexity("O(1)"),
     Command::<SessionHandler>::new("unblock", -3, unblock)
         .flags(ADMIN)
         .docs(Group::Connection, "5.0.0", "Ends the waiting of a blocked client.")
-        .categories(CATEGORY),
+        .complexity("O(log N) with N the number of connections")
+        .categories(CATEGORY)
+        .args(&[
+            integer("client-id"),
+            oneof("unblock-type").opt().of(&[token("TIMEOUT"), token("ERROR")]),
+        ]),
     Command::<SessionHandler>::new("unpause", 2, unpause)
         .flags(ADMIN)
         .docs(Group::Connection, "6.2.0", "Lets held back commands go on.")
+        .complexity("O(N) with N the number of clients held back")
         .categories(CATEGORY),
-];
-
-const HELP: &[&str] = &[
-    "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-    "CAPA <capability> [<capability> ...]",
-    "    Tell what the client can do. REDIRECT: be redirected to another server.",
-    "GETNAME",
-    "    Return the name of the current connection.",
-    "GETREDIR",
-    "    Return the ID of the client that gets this connection's invalidations, or -1.",
-    "ID",
-    "    Return the ID of the current connection.",
-    "INFO",
-    "    Return information about the current client connection.",
-    "KILL <ip:port>",
-    "    Kill the connection made from <ip:port>.",
-    "KILL <filter> <value> [<filter> <value> [...]]",
-    "    Kill connections that match all filters, see LIST. SKIPME is yes by default.",
-    "LIST [<filter> <value> [<filter> <value> [...]]]",
-    "    Return information about connections that match all filters:",
-    "    * ID <client-id> [<client-id> ...], ADDR <ip:port>, LADDR <ip:port>, IP <ip>,",
-    "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB), USER <name>, NAME <name>, DB <number>,",
-    "    * FLAGS <letters>, LIB-NAME <name>, LIB-VER <version>, CAPA <letters>,",
-    "    * a NOT- form of each of these, such as NOT-ADDR,",
-    "    * MAXAGE <seconds>, IDLE <seconds>: at least so old, or idle for so long,",
-    "    * SKIPME (YES|NO): leave the current connection out.",
-    "NO-EVICT (ON|OFF)",
-    "    Exempt the current connection from being closed to free memory.",
-    "NO-TOUCH (ON|OFF)",
-    "    Commands of the current connection do not count as use of their keys.",
-    "PAUSE <timeout> [WRITE|ALL]",
-    "    Hold back all commands, or those that write, for <timeout> milliseconds.",
-    "REPLY (ON|OFF|SKIP)",
-    "    Control the replies sent to the current connection.",
-    "SETINFO (LIB-NAME|LIB-VER) <value>",
-    "    Set the client library's name or version.",
-    "SETNAME <name>",
-    "    Assign the name <name> to the current connection.",
-    "TRACKINGINFO",
-    "    Report how the current connection tracks keys.",
-    "UNBLOCK <client-id> [TIMEOUT|ERROR]",
-    "    End the waiting of a blocked client.",
-    "UNPAUSE",
-    "    Let held back commands go on.",
-    "HELP",
-    "    Print this help.",
 ];
 
 /// CLIENT alone never gets here: its arity asks for a subcommand.
 fn no_subcommand(_: &mut Call<'_>) -> Result<Flow, Failure> {
     Err(Failure::Syntax)
-}
-
-fn help(call: &mut Call<'_>) -> Result<Flow, Failure> {
-    call.reply.array(HELP.len());
-    HELP.iter().for_each(|line| call.reply.simple(line));
-    Ok(Flow::Next)
 }
 
 fn id(call: &mut Call<'_>) -> Result<Flow, Failure> {
