@@ -40,6 +40,13 @@ PATCHES = [
         '"eady to accept"',
         "our log says it without a capital letter",
     ),
+    Patch(
+        "redis",
+        "assets/default.conf",
+        "save 900 1\n",
+        "save ''\n",
+        "later (persistence): the server refuses to save",
+    ),
 ]
 
 

@@ -17,17 +17,21 @@ class Skip:
         self.number, self.suite, self.file, self.case = number, suite, file, case
         self.reason = reason
         self.how, _, self.command = how.partition(" ")
-        self.failed = self.passed = 0
+        self.was_seen = False
         self.is_glob = "*" in case
 
     def __str__(self):
         return f"skips.txt:{self.number}: {self.suite} | {self.file} | {self.case}"
 
+    def is_of_suite(self, suite):
+        """Whether it speaks of this suite, whose name ends in a version."""
+        wanted = self.suite.partition("+")[0]
+        return wanted == "both" or re.match(re.escape(wanted) + r"(?=[-.]|$)", suite) is not None
+
     def is_of(self, suite, mode, file):
-        """Whether it speaks of this file of this suite, whose name ends in a version."""
-        wanted, _, wanted_mode = self.suite.partition("+")
-        of_suite = wanted == "both" or suite == wanted or suite.startswith(wanted + "-")
-        return of_suite and wanted_mode in ("", mode) and self.file == file
+        """Whether it speaks of this file of this suite."""
+        is_of_mode = self.suite.partition("+")[2] in ("", mode)
+        return self.is_of_suite(suite) and is_of_mode and self.file == file
 
     def covers(self, name):
         """Whether it speaks of the case."""
@@ -67,14 +71,16 @@ class OfFile:
         )
         self.not_run = [s for s in self.skips if s.how != "fails" and s not in self.overdue]
 
-    def expected_to_fail(self, name, failed):
-        """Takes note of how a case ended, and returns the line that speaks of it."""
-        found = None
+    def of(self, case):
+        """The lines that say a case fails."""
+        return [s for s in self.skips if s.how == "fails" and s.covers(case)]
+
+    def stale(self, cases):
+        """Says which lines have lost their reason, given the cases (names and statuses) that ended."""
+        lines = [f"{s}: the server knows {s.command} now" for s in self.overdue]
         for skip in self.skips:
-            if skip.how == "fails" and skip.covers(name):
-                found = skip
-                if failed:
-                    skip.failed += 1
-                else:
-                    skip.passed += 1
-        return found
+            statuses = {status for name, status in cases if skip.covers(name)}
+            skip.was_seen = skip.was_seen or bool(statuses) or skip is self.whole
+            if skip.how == "fails" and "ok" in statuses and "failed" not in statuses:
+                lines.append(f"{skip}: passes now, take the line out")
+        return lines

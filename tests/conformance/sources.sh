@@ -1,7 +1,8 @@
 #!/bin/sh
-# Gets the Tcl suites of Redis and Valkey out of Debian's source packages into .cache, from the
-# mirror that this machine already uses, and leaves apt's own configuration as it is.
-# Does nothing when they are there. Needs apt and tar.
+# Gets the Tcl suites of Redis and Valkey out of Debian's source packages into .cache, and Valkey's
+# tools, which bookworm has in its backports only, unless they are installed. It uses the mirror that
+# this machine already uses, and leaves apt's configuration and the installed packages as they are.
+# Does nothing when all is there. Needs apt, dpkg and tar.
 set -eu
 cd "$(dirname "$0")"
 mkdir -p .cache
@@ -44,7 +45,20 @@ get() {
     return 1
 }
 
-have redis && have valkey && exit
+have_tools() {
+    command -v valkey-cli >/dev/null || [ -x tools/usr/bin/valkey-cli ]
+}
+
+# Unpacks Valkey's tools and server, without installing them.
+get_tools() {
+    own_apt download valkey-tools/bookworm-backports valkey-server/bookworm-backports
+    for package in ./valkey-*.deb; do
+        dpkg-deb -x "$package" tools
+        rm "$package"
+    done
+}
+
+have redis && have valkey && have_tools && exit
 
 base=$(mirror)
 if [ -z "$base" ]; then
@@ -56,13 +70,16 @@ fi
 signed=""
 [ ! -e "$keyring" ] || signed="[signed-by=$keyring]"
 mkdir -p apt/lists apt/cache
-for suite in bookworm bookworm-backports trixie; do
-    echo "deb-src $signed $base $suite main"
-done >apt/sources.list
-own_apt update
-# shellcheck disable=SC2086 # lists of words
 {
-    have redis || get $REDIS
-    have valkey || get $VALKEY
-}
+    echo "deb $signed $base bookworm-backports main"
+    for suite in bookworm bookworm-backports trixie; do
+        echo "deb-src $signed $base $suite main"
+    done
+} >apt/sources.list
+own_apt update
+# shellcheck disable=SC2086 # a list of words
+have redis || get $REDIS
+# shellcheck disable=SC2086 # a list of words
+have valkey || get $VALKEY
+have_tools || get_tools
 rm -rf apt

@@ -23,6 +23,7 @@ import tcl
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CACHE = os.path.join(HERE, ".cache")
+TOOLS = os.path.join(CACHE, "tools", "usr", "bin")
 HOST = "127.0.0.1"
 # A case that says nothing for as long hangs.
 CASE_SECONDS = int(os.environ.get('CASE_SECONDS', 60))
@@ -47,8 +48,7 @@ class Work:
 
     def __init__(self, name, binary):
         self.name = name
-        self.path = os.path.join(CACHE, "work", name)
-        shutil.rmtree(self.path, ignore_errors=True)
+        self.path = os.path.join(CACHE, "work", f"{name}.{os.getpid()}")
         tests = os.path.join(self.path, "tests")
         shutil.copytree(os.path.join(CACHE, name, "tests"), tests, ignore_dangling_symlinks=True)
         os.makedirs(os.path.join(tests, "tmp"), exist_ok=True)
@@ -56,16 +56,21 @@ class Work:
         os.mkdir(os.path.join(self.path, "src"))
         product = name.split("-")[0]
         for tool in ("cli", "benchmark"):
-            found = shutil.which(f"{product}-{tool}") or shutil.which(f"redis-{tool}")
+            found = shutil.which(f"{product}-{tool}", path=f"{os.environ['PATH']}:{TOOLS}")
             if found:
                 os.symlink(found, os.path.join(self.path, "src", f"{product}-{tool}"))
         self.binary = binary
+
+    def remove(self):
+        """Removes the copy."""
+        shutil.rmtree(self.path, ignore_errors=True)
 
     def allow_spawning(self, flags, parameters):
         """Lets the suite start our server where it would start its own."""
         src = os.path.join(self.path, "src")
         product = self.name.split("-")[0]
         os.symlink(os.path.join(HERE, "launch.py"), os.path.join(src, f"{product}-server"))
+        flags = [word for pair in flags.items() for word in pair]
         for name, words in (("binary", [self.binary]), ("flags", flags), ("parameters", parameters)):
             with open(os.path.join(src, name), "w", encoding="utf-8") as file:
                 file.write("\n".join(words))
@@ -101,7 +106,9 @@ class Server:
         self.directory = os.path.join(work.path, f"server-{self.port}")
         os.makedirs(self.directory, exist_ok=True)
         self.log_path = os.path.join(self.directory, "log")
-        command = [work.binary, "--port", str(self.port), "--bind", HOST, *flags]
+        command = [work.binary, "--port", str(self.port), "--bind", HOST]
+        for name, value in flags.items():
+            command += [f"--{name}", value]
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
                 command, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -230,6 +237,7 @@ class Attempt:
             self.cases.append(Case(data, "ignored", "", 0))
         elif kind == "exception":
             self.end(OUTSIDE + self.last, "failed", data, 0)
+            self.is_done = True
         elif kind == "note":
             self.notes.append(data)
         elif kind == "done":
@@ -238,7 +246,8 @@ class Attempt:
     def end(self, name, status, message, ms):
         """A case has ended."""
         self.cases.append(Case(name, status, message, int(ms)))
-        self.last, self.running = name, None
+        if not name.startswith(OUTSIDE):
+            self.last, self.running = name, None
 
     def fail(self, data):
         """A case failed, or something outside of one, or within one that goes on."""
