@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the tests need and is missing: Debian's redis-server to compare with, redis-cli and
-# redis-benchmark, and the client libraries of Python and Node. Does nothing when all is there.
-# Needs rust, python3, node and npm.
+# redis-benchmark, Tcl and the Tcl suites of Redis and Valkey, and the client libraries of Python and
+# Node. Does nothing when all is there. Needs rust, python3, node and npm.
 set -eu
 cd "$(dirname "$0")"
 
@@ -31,8 +31,11 @@ command -v redis-server >/dev/null || packages="$packages redis-server"
 command -v redis-cli >/dev/null && command -v redis-benchmark >/dev/null ||
     packages="$packages redis-tools"
 python3 -c 'import ensurepip, venv' 2>/dev/null || packages="$packages python3-venv"
+command -v tclsh >/dev/null || packages="$packages tcl"
 # shellcheck disable=SC2086 # a list of words
 [ -z "$packages" ] || install_packages $packages
+
+conformance/sources.sh
 
 cd clients
 if ! cmp -s requirements.txt .venv/installed.txt; then

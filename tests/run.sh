@@ -39,6 +39,7 @@ step "tools" tests/install.sh
 step "unit tests" unit_tests
 step "the suite, against a server with assertions" suite
 step "the suite, against the server that is shipped" suite_of_the_shipped
+step "the Tcl suites of Redis and Valkey" tests/conformance/run.py
 step "unsafe code under AddressSanitizer and loom" tests/asan.sh
 step "fuzzing" tests/fuzz.sh "${FUZZ_SECONDS:-10}"
 
