@@ -221,9 +221,10 @@ impl Filter<'_> {
     }
 }
 
-/// Reads a cursor as C's `strtoull` does, because Redis does: a sign is allowed, and nothing is
-/// zero.
+/// Reads a cursor as C's `strtoull` does, because Redis does: a sign is allowed, nothing is zero, and
+/// a zero byte ends it.
 fn parse_cursor(word: &[u8]) -> Option<u64> {
+    let word = word.split(|&byte| byte == 0).next().unwrap_or_default();
     let (negative, digits) = match word {
         [] => return Some(0),
         [b'-', digits @ ..] => (true, digits),

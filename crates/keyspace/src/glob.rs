@@ -3,8 +3,12 @@
 //! The matcher goes back to the last star only, so its work is bounded by pattern length times text
 //! length, whatever the pattern.
 
-/// Whether the whole of `text` matches `pattern`.
+/// Whether the whole of `text` matches `pattern`. An empty text matches a single star or nothing:
+/// Redis knows no other pattern for it.
 pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
+    if text.is_empty() {
+        return matches!(pattern, [] | [b'*']);
+    }
     let (mut rest, mut left) = (pattern, text);
     // Where to go on when what follows the last star does not fit: the star takes one byte more.
     let mut retry: Option<(&[u8], &[u8])> = None;
@@ -85,6 +89,7 @@ mod tests {
         for (pattern, text, expected) in [
             ("*", "", true),
             ("**", "abc", true),
+            ("**", "", false),
             ("", "", true),
             ("", "a", false),
             ("a?c", "abc", true),

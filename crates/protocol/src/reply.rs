@@ -89,10 +89,13 @@ impl<'a> Reply<'a> {
         self.line(b'-', text.as_bytes());
     }
 
-    /// An error whose text repeats bytes of the client, which need not be UTF-8.
+    /// An error whose text repeats bytes of the client, which need not be UTF-8. Line ends behind it
+    /// are cut off, as Redis does; those within become spaces as in any line.
     #[cold]
     pub fn error_bytes(&mut self, text: &[u8]) {
-        self.line(b'-', text);
+        let is_line_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+        let len = text.iter().rposition(|byte| !is_line_end(byte)).map_or(0, |last| last + 1);
+        self.line(b'-', text.get(..len).unwrap_or_default());
     }
 
     /// The error after which the connection closes.
