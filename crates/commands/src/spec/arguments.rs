@@ -18,6 +18,9 @@
 //! Names, order and versions are those that Redis answers, where Redis has the command: a test
 //! compares them. A name is in lower case, a token as it is usually written.
 
+/// What is longer is not written a second time to show that it may be repeated.
+const TWICE_LEN_MAX: usize = 50;
+
 /// One argument, or a group of them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Argument {
@@ -245,8 +248,12 @@ impl Argument {
     pub fn syntax(&self) -> String {
         let value = match self.kind {
             Kind::PureToken => String::new(),
-            Kind::OneOf => join(self.parts, " | "),
-            Kind::Block => join(self.parts, " "),
+            // Who chooses one does not leave it out.
+            Kind::OneOf => {
+                let parts = self.parts.iter().map(|part| Self { is_optional: false, ..*part });
+                parts.map(|part| part.syntax()).collect::<Vec<_>>().join(" | ")
+            }
+            Kind::Block => join(self.parts),
             _ => self.display().unwrap_or_default(),
         };
         let is_choice = self.kind == Kind::OneOf && self.parts.len() > 1;
@@ -260,6 +267,7 @@ impl Argument {
         let once = words(self.token, &value);
         let shown = match self.repeat {
             Repeat::Never => once,
+            Repeat::Values if value.len() > TWICE_LEN_MAX => format!("{once} ..."),
             Repeat::Values => format!("{once} [{value} ...]"),
             Repeat::WithToken => format!("{once} [{once} ...]"),
         };
@@ -267,9 +275,9 @@ impl Argument {
     }
 }
 
-/// The syntax of several arguments.
-pub fn join(arguments: &[Argument], separator: &str) -> String {
-    arguments.iter().map(Argument::syntax).collect::<Vec<_>>().join(separator)
+/// The syntax of several arguments, one behind the other.
+pub fn join(arguments: &[Argument]) -> String {
+    arguments.iter().map(Argument::syntax).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -279,6 +287,9 @@ mod tests {
     #[test]
     fn syntax_is_that_of_manuals() {
         const NX_OR_XX: Argument = oneof("condition").opt().of(&[token("NX"), token("XX")]);
+        const LONG: &[Argument] =
+            &[string("a-name-of-thirty-characters-1"), string("a-name-of-thirty-characters-2")];
+        const LONG_SYNTAX: &str = "a-name-of-thirty-characters-1 a-name-of-thirty-characters-2 ...";
         const CASES: &[(Argument, &str)] = &[
             (key("key"), "key"),
             (key("key").many(), "key [key ...]"),
@@ -291,6 +302,7 @@ mod tests {
             (block("data").many().of(&[key("k"), string("v")]), "k v [k v ...]"),
             (pattern("p").after("GET").opt().many_with_token(), "[GET p [GET p ...]]"),
             (integer("id").after("ID").opt().many(), "[ID id [id ...]]"),
+            (block("many").many().of(LONG), LONG_SYNTAX),
             (string("addr").shown("ip:port"), "ip:port"),
             (unix_time("at").after("AT"), "AT at"),
             (double("step"), "step"),

@@ -5,6 +5,11 @@ use commands::spec::arguments::join;
 
 use crate::session::{Call, Flow};
 
+/// Columns of a terminal.
+const WIDTH: usize = 80;
+/// What a line begins with that goes on with a call's syntax, but for a space.
+const CONTINUED: &str = "       ";
+
 /// Lists the subcommands of the command that is called, each with its arguments and its summary.
 pub(super) fn help(call: &mut Call<'_>) -> Result<Flow, Failure> {
     let Some(container) = call.server.registry.find(call.args.get(0)) else {
@@ -20,9 +25,15 @@ pub(super) fn help(call: &mut Call<'_>) -> Result<Flow, Failure> {
     let (own, others): (Vec<_>, Vec<_>) =
         container.subcommands.iter().partition(|sub| sub.spec.name == "help");
     for sub in others.into_iter().chain(own) {
-        let arguments = join(sub.spec.docs.arguments, " ");
-        let separator = if arguments.is_empty() { "" } else { " " };
-        lines.push(format!("{}{separator}{arguments}", sub.spec.name.to_ascii_uppercase()));
+        let mut line = sub.spec.name.to_ascii_uppercase();
+        for word in join(sub.spec.docs.arguments).split_whitespace() {
+            if line.len() + word.len() >= WIDTH {
+                lines.push(std::mem::replace(&mut line, CONTINUED.into()));
+            }
+            line.push(' ');
+            line.push_str(word);
+        }
+        lines.push(line);
         lines.push(format!("    {}", sub.spec.docs.summary));
     }
     call.reply.array(lines.len());

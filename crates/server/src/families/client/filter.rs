@@ -8,7 +8,16 @@ use protocol::number::parse_i64;
 
 use crate::clients::{Client, ClientFlags};
 
-/// Types of clients, in the words that both servers know.
+/// Types of clients, all of them older than the filter that takes them.
+const EARLIER_TYPES: &[Argument] = &[
+    token("NORMAL"),
+    token("MASTER"),
+    token("PRIMARY"),
+    token("SLAVE"),
+    token("REPLICA"),
+    token("PUBSUB"),
+];
+/// Types of clients, with the versions that had them first.
 const TYPES: &[Argument] = &[
     token("NORMAL"),
     token("MASTER").since("3.2.0"),
@@ -29,7 +38,7 @@ const NEWER: [Argument; 20] = [
     newer("DB", integer("db")),
     newer("CAPA", string("capa")),
     newer("IP", string("ip")),
-    newer("NOT-TYPE", oneof("not-client-type").of(TYPES)),
+    newer("NOT-TYPE", oneof("not-client-type").of(EARLIER_TYPES)),
     newer("NOT-ID", integer("not-client-id").many()),
     newer("NOT-USER", string("not-username")),
     newer("NOT-ADDR", string("not-addr").shown("ip:port")),
