@@ -233,7 +233,7 @@ fn protocol(reply: &mut Reply<'_>, name: &[u8]) -> Result<Flow, Failure> {
     match name.to_ascii_lowercase().as_slice() {
         b"string" => reply.bulk(b"Hello World"),
         b"integer" => reply.integer(12345),
-        b"double" => reply.double(3.141),
+        b"double" => reply.double_text(b"3.141"),
         b"null" => reply.null(),
         b"array" => {
             reply.array(3);

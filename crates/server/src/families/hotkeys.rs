@@ -84,12 +84,13 @@ fn metrics<'a>(words: &mut impl Iterator<Item = &'a [u8]>) -> Result<(bool, bool
     for _ in 0..count {
         let mismatch = "ERR METRICS count does not match number of metric types provided";
         let word = words.next().ok_or(Failure::text(mismatch))?;
-        if let Some(metric) = NAMES.iter().position(|name| word.eq_ignore_ascii_case(name)) {
-            if std::mem::replace(&mut chosen[metric], true) {
-                let name = ["CPU", "NET"][metric];
-                let text = format!("ERR METRICS {name} defined more than once!");
-                return Err(Failure::Text(text.into()));
-            }
+        let metric = NAMES.iter().position(|name| word.eq_ignore_ascii_case(name));
+        if let Some(metric) = metric
+            && std::mem::replace(&mut chosen[metric], true)
+        {
+            let name = ["CPU", "NET"][metric];
+            let text = format!("ERR METRICS {name} defined more than once!");
+            return Err(Failure::Text(text.into()));
         }
     }
     match chosen {
