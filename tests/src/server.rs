@@ -158,6 +158,11 @@ impl Server {
             // It may have ended already.
             let _ = kill_process(pid, Signal::TERM);
         }
+        self.wait_for_end()
+    }
+
+    /// Waits until the process has ended, as it was asked to in some way.
+    pub fn wait_for_end(&mut self) -> ExitStatus {
         let mut status = None;
         wait::until("the server ends when asked to", || {
             status = self.child.try_wait().unwrap();

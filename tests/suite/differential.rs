@@ -22,7 +22,8 @@ use tests::tree::{self, Call};
 use lanes::{Pair, Run};
 
 /// Commands that make and look at keys: what others are mixed with where they alone are compared.
-const SUPPORT: &[&str] = &["set", "get", "append", "incr", "del", "expireat", "pexpiretime", "mget"];
+const SUPPORT: &[&str] =
+    &["set", "get", "append", "incr", "del", "expireat", "pexpiretime", "mget"];
 /// Share of all commands that goes to each newer server, and to none.
 const SIDE_SHARE: usize = 8;
 
@@ -156,9 +157,8 @@ fn newer_commands_are_answered_as_newer_servers_do() {
         let pair = Pair { ours, theirs, name: reference.name };
         let ours = tree::calls(&mut pair.ours.connect());
         let theirs = tree::calls(&mut pair.theirs.connect());
-        let is_wanted = |call: &Call| {
-            !old.contains_key(&call.name) || SUPPORT.contains(&call.name.as_str())
-        };
+        let is_wanted =
+            |call: &Call| !old.contains_key(&call.name) || SUPPORT.contains(&call.name.as_str());
         let calls: Vec<Call> = shared(&ours, &theirs).into_iter().filter(is_wanted).collect();
         let wanted: BTreeSet<String> = calls.iter().map(|call| call.name.clone()).collect();
         let templates = of_commands(templates(&files.templates, reference.name), &wanted);

@@ -13,6 +13,7 @@ mod differential;
 mod expiry;
 mod process;
 mod protocol;
+mod server_commands;
 mod table;
 mod table_facts;
 mod tidy;

@@ -23,6 +23,7 @@ pub mod expiry;
 pub mod failure;
 pub mod generic;
 mod long_double;
+pub mod object;
 pub mod scan;
 pub mod spec;
 pub mod strings;
@@ -37,7 +38,14 @@ pub type Handler = fn(&mut Context<'_>) -> Outcome;
 
 /// The rows of all families.
 pub fn families() -> impl Iterator<Item = &'static Command<Handler>> {
-    [strings::COMMANDS, throttle::COMMANDS, generic::COMMANDS, expiry::COMMANDS, scan::COMMANDS]
-        .into_iter()
-        .flatten()
+    [
+        strings::COMMANDS,
+        throttle::COMMANDS,
+        generic::COMMANDS,
+        object::COMMANDS,
+        expiry::COMMANDS,
+        scan::COMMANDS,
+    ]
+    .into_iter()
+    .flatten()
 }

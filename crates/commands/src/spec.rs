@@ -48,6 +48,10 @@ bitflags! {
         const MAY_REPLICATE = 1 << 9;
         /// May block the client.
         const BLOCKING = 1 << 10;
+        /// Not while data are loaded beside those that are served.
+        const NO_ASYNC_LOADING = 1 << 15;
+        /// Not in a transaction.
+        const NO_MULTI = 1 << 16;
         /// Keys are not where three numbers can say; follows from the key specs.
         const MOVABLEKEYS = 1 << 11;
         /// Not shown to MONITOR.
@@ -80,6 +84,8 @@ impl Flags {
         (Flags::NO_AUTH, "no_auth"),
         (Flags::MAY_REPLICATE, "may_replicate"),
         (Flags::BLOCKING, "blocking"),
+        (Flags::NO_ASYNC_LOADING, "no_async_loading"),
+        (Flags::NO_MULTI, "no_multi"),
         (Flags::MOVABLEKEYS, "movablekeys"),
         (Flags::SKIP_MONITOR, "skip_monitor"),
         (Flags::ALLOW_BUSY, "allow_busy"),
@@ -98,6 +104,8 @@ pub enum Group {
     Connection,
     /// The server.
     Server,
+    /// A cluster of servers.
+    Cluster,
 }
 
 impl Group {
@@ -108,6 +116,7 @@ impl Group {
             Self::Generic => "generic",
             Self::Connection => "connection",
             Self::Server => "server",
+            Self::Cluster => "cluster",
         }
     }
 
@@ -117,7 +126,7 @@ impl Group {
             Self::String => Some("string"),
             Self::Generic => Some("keyspace"),
             Self::Connection => Some("connection"),
-            Self::Server => None,
+            Self::Server | Self::Cluster => None,
         }
     }
 }
@@ -373,6 +382,40 @@ pub struct Command<H: 'static> {
     pub run: H,
     /// Its subcommands, where it has some; their `run` counts then.
     pub subcommands: &'static [Command<H>],
+}
+
+/// Columns of a terminal.
+const HELP_WIDTH: usize = 80;
+/// What a line begins with that goes on with a call's syntax, but for a space.
+const HELP_CONTINUED: &str = "       ";
+
+/// The lines of a container's HELP: each subcommand with its arguments and its summary, HELP itself
+/// last.
+pub fn help_lines<'a>(
+    container: &Spec,
+    subcommands: impl Iterator<Item = &'a Spec>,
+) -> Vec<String> {
+    let title = container.name.to_ascii_uppercase();
+    let mut lines =
+        vec![format!("{title} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")];
+    if container.accepts(1) {
+        lines.push("(no subcommand)".into());
+        lines.push(format!("    {}", container.docs.summary));
+    }
+    let (own, others): (Vec<&Spec>, Vec<&Spec>) = subcommands.partition(|sub| sub.name == "help");
+    for sub in others.into_iter().chain(own) {
+        let mut line = sub.name.to_ascii_uppercase();
+        for word in arguments::join(sub.docs.arguments).split_whitespace() {
+            if line.len() + word.len() >= HELP_WIDTH {
+                lines.push(std::mem::replace(&mut line, HELP_CONTINUED.into()));
+            }
+            line.push(' ');
+            line.push_str(word);
+        }
+        lines.push(line);
+        lines.push(format!("    {}", sub.docs.summary));
+    }
+    lines
 }
 
 impl<H: Copy> Command<H> {

@@ -185,6 +185,11 @@ impl Db {
         self.table.memory()
     }
 
+    /// Keys that the table has room for without growing.
+    pub fn capacity(&self) -> usize {
+        self.table.capacity()
+    }
+
     /// The entry of a key, counted as a hit or a miss.
     #[inline]
     pub fn read(&mut self, key: &Key<'_>, now_ms: u64) -> Option<Ref<'_, Entry>> {

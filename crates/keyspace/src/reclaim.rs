@@ -12,6 +12,7 @@ use std::sync::mpsc::{Sender, channel};
 type Garbage = Box<dyn Any + Send>;
 
 static PENDING: AtomicUsize = AtomicUsize::new(0);
+static FREED: AtomicUsize = AtomicUsize::new(0);
 
 /// Drops `garbage` on another thread, soon.
 pub fn later(garbage: Garbage) {
@@ -36,6 +37,11 @@ pub fn pending() -> usize {
     PENDING.load(Ordering::Relaxed)
 }
 
+/// Things that were sent and are freed, since the start.
+pub fn freed() -> usize {
+    FREED.load(Ordering::Relaxed)
+}
+
 fn start() -> Option<Sender<Garbage>> {
     let (sender, receiver) = channel::<Garbage>();
     let free_all = move || {
@@ -43,6 +49,7 @@ fn start() -> Option<Sender<Garbage>> {
             drop(garbage);
             settle();
             PENDING.fetch_sub(1, Ordering::Relaxed);
+            FREED.fetch_add(1, Ordering::Relaxed);
         }
     };
     match std::thread::Builder::new().name("reclaim".into()).spawn(free_all) {

@@ -11,8 +11,8 @@
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
-use std::ffi::c_void;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::ffi::{CStr, c_char, c_void};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
 use libmimalloc_sys as mi;
 
@@ -30,8 +30,14 @@ const PAGE: usize = 4096;
 static PUBLISHED: AtomicI64 = AtomicI64::new(0);
 static PEAK: AtomicI64 = AtomicI64::new(0);
 
+/// How often [`ask_for_purge`] was called, and how many threads have done what the last call asks.
+static PURGE: AtomicU64 = AtomicU64::new(0);
+static PURGED: AtomicUsize = AtomicUsize::new(0);
+
 thread_local! {
     static PENDING: Cell<i64> = const { Cell::new(0) };
+    /// The last purge that this thread has done.
+    static DONE: Cell<u64> = const { Cell::new(0) };
 }
 
 /// The allocator to install with `#[global_allocator]`.
@@ -146,12 +152,57 @@ unsafe impl GlobalAlloc for CountedAllocator {
 }
 
 /// Publishes what this thread has counted, and gives pages that have been free for a while back to
-/// the operating system. mimalloc does the latter only when it is called, so a thread that goes
-/// quiet after much was freed must come here from time to time.
+/// the operating system; all that are free, if a purge was asked for. mimalloc does this only when
+/// it is called, so a thread that goes quiet after much was freed must come here from time to time.
 pub fn settle() {
     publish();
+    let wanted = PURGE.load(Ordering::Acquire);
+    let is_purge = DONE.with(|done| done.replace(wanted) != wanted);
     // SAFETY: may be called at any time from any thread.
-    unsafe { mi::mi_collect(false) };
+    unsafe { mi::mi_collect(is_purge) };
+    if is_purge {
+        PURGED.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+/// Has each thread give all its free pages back to the operating system when it settles next.
+pub fn ask_for_purge() {
+    PURGED.store(0, Ordering::Release);
+    PURGE.fetch_add(1, Ordering::AcqRel);
+}
+
+/// Threads that have purged since it was asked for.
+pub fn purged() -> usize {
+    PURGED.load(Ordering::Acquire)
+}
+
+/// Bytes that mimalloc has from the operating system and may use.
+pub fn committed() -> u64 {
+    let mut bytes = 0;
+    let none = std::ptr::null_mut();
+    // SAFETY: each pointer is null, for what is not wanted, or leads to a `usize`.
+    unsafe { mi::mi_process_info(none, none, none, none, none, &raw mut bytes, none, none) };
+    bytes as u64
+}
+
+/// The version of mimalloc, as `3.3.2`.
+pub fn version() -> String {
+    // SAFETY: a pure function.
+    let version = unsafe { mi::mi_version() };
+    format!("{}.{}.{}", version / 10_000, version / 100 % 100, version % 100)
+}
+
+/// mimalloc's own report of what it does.
+pub fn report() -> String {
+    unsafe extern "C" fn add(text: *const c_char, report: *mut c_void) {
+        // SAFETY: mimalloc passes a text that ends with a zero, and the argument given below.
+        let (text, report) = unsafe { (CStr::from_ptr(text), &mut *report.cast::<String>()) };
+        report.push_str(&text.to_string_lossy());
+    }
+    let mut report = String::new();
+    // SAFETY: the function is called with the report before this returns, and never later.
+    unsafe { mi::mi_stats_print_out(Some(add), (&raw mut report).cast()) };
+    report
 }
 
 #[cfg(test)]

@@ -17,11 +17,18 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod census;
 mod clients;
+mod commandlog;
 mod config;
 mod connection;
+mod counts;
+mod cron;
+mod digest;
 mod families;
+mod hotkeys;
 mod inbox;
+mod latency;
 mod logging;
 mod machine;
 mod monitor;
@@ -37,7 +44,9 @@ mod server;
 mod session;
 mod signals;
 mod stats;
+mod system;
 mod threads;
+mod usage;
 mod watch;
 
 use std::process::ExitCode;
@@ -100,6 +109,8 @@ fn serve(config: Config) -> Result<(), Box<dyn std::error::Error>> {
     // Whoever sees that the server listens may ask it to end.
     let signals = signals::keep()?;
     threads::start(server)?;
+    memory::publish();
+    server.started_memory.store(memory::used(), Relaxed);
     process::write_pid_file(&server.config)?;
     announce(server);
     process::notify_manager(&server.config, "READY=1");

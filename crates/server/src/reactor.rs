@@ -571,8 +571,7 @@ impl Reactor {
             }
         }
         if now >= self.next_sweep {
-            let (server, threads) = (self.server, self.server.threads);
-            let more = keyspace::expire::sweep(server.keyspace, now_ms(), self.thread, threads).1;
+            let more = self.server.cron.tick(self.server, self.thread);
             self.next_sweep = now + if more { SWEEP_AGAIN } else { SWEEP_EVERY };
             self.accept_again(now);
             keyspace::reclaim::settle();

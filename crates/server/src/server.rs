@@ -2,16 +2,21 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use keyspace::db::Stats as ShardStats;
-use keyspace::{Keyspace, SHARDS};
+use keyspace::Keyspace;
 use parking_lot::Mutex;
 
+use crate::census::Census;
 use crate::clients::Clients;
+use crate::commandlog::CommandLog;
 use crate::config::Config;
+use crate::counts::Counts;
+use crate::cron::Cron;
+use crate::hotkeys::HotKeys;
 use crate::inbox::Inbox;
+use crate::latency::Latency;
 use crate::monitor::Monitors;
 use crate::net::Accepted;
 use crate::pool::Pool;
@@ -39,6 +44,8 @@ pub struct Server {
     pub pool: Pool,
     /// When the server started.
     pub started: Instant,
+    /// The same in seconds of Unix time.
+    pub started_unix_s: u64,
     /// Forty hexadecimal digits that name this run of the server.
     pub run_id: String,
     /// What commands cost.
@@ -47,23 +54,20 @@ pub struct Server {
     pub monitors: Monitors,
     /// Whether clients are paused.
     pub pause: Pause,
-    /// What was counted when statistics were last reset.
-    reset: Mutex<Totals>,
-}
-
-/// Counts since the start, or since statistics were reset.
-#[derive(Clone, Copy, Default)]
-pub struct Totals {
-    /// Commands run.
-    pub commands: u64,
-    /// Connections accepted.
-    pub accepted: u64,
-    /// Connections refused.
-    pub refused: u64,
-    /// Bytes read.
-    pub bytes_in: u64,
-    /// Bytes written.
-    pub bytes_out: u64,
+    /// As many that name the history of its data.
+    pub replication_id: String,
+    /// Bytes of memory that were used before there were data.
+    pub started_memory: AtomicU64,
+    /// Commands that took or cost much.
+    pub command_log: CommandLog,
+    /// Events that took long.
+    pub latency: Latency,
+    /// The count of which keys cost most.
+    pub hotkeys: HotKeys,
+    /// What is done from time to time.
+    pub cron: Cron,
+    /// What counters were at the last CONFIG RESETSTAT.
+    pub baseline: Mutex<Counts>,
 }
 
 /// What a stranger from another machine is told while there is no password.
@@ -74,7 +78,7 @@ with --requirepass, bind only the addresses that you trust, or use --protected-m
 impl Server {
     /// A server that is not listening yet.
     pub fn leak(config: Config) -> io::Result<&'static Self> {
-        let mut random = [0; 36];
+        let mut random = [0; 56];
         getrandom::fill(&mut random).map_err(io::Error::other)?;
         let word = |at: usize| {
             random[at..].first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes))
@@ -98,8 +102,15 @@ impl Server {
             inboxes: (0..threads).map(|_| Inbox::new().map(Arc::new)).collect::<io::Result<_>>()?,
             pool: Pool::default(),
             started: Instant::now(),
-            run_id: random[16..].iter().map(|byte| format!("{byte:02x}")).collect(),
-            reset: Mutex::default(),
+            started_unix_s: now_ms() / 1000,
+            run_id: hexadecimal(&random[16..36]),
+            replication_id: hexadecimal(&random[36..]),
+            started_memory: AtomicU64::new(0),
+            command_log: CommandLog::default(),
+            latency: Latency::default(),
+            hotkeys: HotKeys::default(),
+            cron: Cron::default(),
+            baseline: Mutex::default(),
         })))
     }
 
@@ -119,41 +130,13 @@ impl Server {
         Ok(self.clients.place())
     }
 
-    /// Counts since the start. They never go back, as their threads alone write them.
-    fn counted(&self) -> Totals {
-        let (bytes_in, bytes_out) = self.clients.traffic();
-        Totals {
-            commands: self.stats.calls(),
-            accepted: self.clients.accepted(),
-            refused: self.clients.refused(),
-            bytes_in,
-            bytes_out,
-        }
-    }
-
-    /// Counts since statistics were reset.
-    pub fn totals(&self) -> Totals {
-        let (now, before) = (self.counted(), *self.reset.lock());
-        Totals {
-            commands: now.commands.saturating_sub(before.commands),
-            accepted: now.accepted.saturating_sub(before.accepted),
-            refused: now.refused.saturating_sub(before.refused),
-            bytes_in: now.bytes_in.saturating_sub(before.bytes_in),
-            bytes_out: now.bytes_out.saturating_sub(before.bytes_out),
-        }
-    }
-
-    /// Resets what INFO counts. It borrows all shards, one after another, so it may take long.
-    pub fn reset_stats(&self) {
+    /// Begins to count anew what INFO shows since the start. It walks the shards: not on a thread
+    /// that serves connections.
+    pub fn reset_stats(&'static self) {
+        let census = Census::take(self.keyspace, now_ms());
+        *self.baseline.lock() = Counts::read(self, &census);
         self.stats.reset();
-        *self.reset.lock() = self.counted();
-        for number in 0..SHARDS {
-            let mut shard = self.keyspace.borrow_blocking(number as u16);
-            for (_, db) in shard.dbs() {
-                // Changes are no statistics: who saves asks for them.
-                db.stats = ShardStats { changes: db.stats.changes, ..ShardStats::default() };
-            }
-        }
+        self.cron.reset();
     }
 }
 
@@ -165,6 +148,10 @@ pub fn drain(server: &Server) {
         let _ = std::fs::remove_file(&*path);
     }
     crate::process::remove_pid_file();
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The time in milliseconds of Unix time.

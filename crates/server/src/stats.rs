@@ -213,18 +213,6 @@ impl Stats {
         }
         self.errors.lock().clear();
     }
-
-    /// Empties the histograms of the commands whose index is `chosen`; their calls still count.
-    pub fn reset_times(&self, chosen: impl Fn(usize) -> bool) {
-        for cells in &self.threads {
-            for (index, cell) in cells.iter().enumerate() {
-                if let Some(histogram) = cell.histogram.get().filter(|_| chosen(index)) {
-                    let counts = histogram.counts.iter().map(|count| count.swap(0, Relaxed));
-                    add(&cell.calls, counts.sum());
-                }
-            }
-        }
-    }
 }
 
 /// Buckets per power of two: bounds are a sixteenth apart.
@@ -351,8 +339,6 @@ mod tests {
         assert!(totals.times.percentile(100.0) > 1e6);
         assert_eq!((totals.times.count_up_to(u64::MAX), totals.times.count_up_to(110)), (101, 100));
         assert_eq!(stats.errors(), [("ERR".to_owned(), 2), ("WRONGTYPE".to_owned(), 1)]);
-        stats.reset_times(|index| index == 1);
-        assert_eq!((stats.calls(), stats.totals(1).times.count()), (104, 0));
         stats.reset();
         assert_eq!((stats.calls(), stats.totals(1).calls), (0, 0));
     }

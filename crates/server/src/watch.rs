@@ -11,8 +11,11 @@ use commands::spec::Flags;
 use commands::{Args, KeyAt};
 
 use crate::clients::Client;
+use crate::commandlog::{Kind, Noted, trimmed};
+use crate::latency::event;
+use crate::redact;
 use crate::registry::Registered;
-use crate::server::Server;
+use crate::server::{Server, now_ms};
 use crate::session::{Muted, Session};
 use crate::stats::Ticks;
 
@@ -61,7 +64,7 @@ impl Watch {
         if latency_ms > 0 {
             slow_us = slow_us.min(latency_ms.saturating_mul(1000));
         }
-        if server.monitors.are_any() {
+        if server.monitors.are_any() || server.hotkeys.is_active() {
             slow_us = 0;
         }
         let memory_max = config.memory_max.load(Relaxed);
@@ -122,9 +125,41 @@ impl Watch {
 impl Done<'_> {
     /// Tells those who want to know. `request` and `reply` are the lengths in bytes.
     pub fn note(&self, server: &Server, request: usize, reply: usize) {
-        let _ = (request, reply);
+        let nanos = server.stats.nanos(self.time);
+        let us = (nanos + 500) / 1000;
+        if !self.command.is(Flags::SKIP_SLOWLOG) {
+            self.log(server, Kind::Slow, us);
+            self.log(server, Kind::LargeRequest, request as u64);
+            self.log(server, Kind::LargeReply, reply as u64);
+        }
+        let (threshold_ms, ms) = (server.config.latency_threshold_ms.load(Relaxed), us / 1000);
+        if threshold_ms > 0 && ms >= threshold_ms {
+            let is_fast = self.command.is(Flags::FAST);
+            let event = if is_fast { event::FAST_COMMAND } else { event::COMMAND };
+            server.latency.note(event, now_ms() / 1000, ms);
+        }
+        if server.hotkeys.is_active() {
+            let keys = self.keys.iter().map(|key| key.of(self.args).bytes);
+            server.hotkeys.note(keys, nanos, (request + reply) as u64, now_ms());
+        }
         if server.monitors.are_any() && !self.command.is(Flags::ADMIN) {
             server.monitors.tell(self);
+        }
+    }
+
+    /// Puts the call into a log if it cost enough.
+    fn log(&self, server: &Server, kind: Kind, cost: u64) {
+        let threshold = kind.threshold(&server.config);
+        if u64::try_from(threshold).is_ok_and(|threshold| cost >= threshold) {
+            let words = redact::words(self.command, self.args);
+            let noted = Noted {
+                unix_s: now_ms() / 1000,
+                cost,
+                args: trimmed(words, self.args.len()),
+                addr: self.client.addr.clone(),
+                name: self.client.names.lock().name.clone(),
+            };
+            server.command_log.note(&server.config, kind, noted);
         }
     }
 

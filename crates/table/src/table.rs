@@ -118,6 +118,11 @@ impl<T: Item> Table<T> {
         directory + self.segments().map(|(_, segment)| segment.memory()).sum::<usize>()
     }
 
+    /// Items that the table has room for without growing.
+    pub fn capacity(&self) -> usize {
+        self.homes * SLOTS
+    }
+
     /// Publishes the table's place in `peek` from now on, or stops to.
     pub fn publish_in(&mut self, peek: Option<&'static Peek>) {
         self.watched |= peek.is_some();

@@ -245,12 +245,7 @@ pub struct Run<'a> {
 
 impl<'a> Run<'a> {
     /// A run that has not begun.
-    pub fn new(
-        pair: &'a Pair,
-        judge: &'a Judge,
-        generator: &'a Generator<'a>,
-        seed: u64,
-    ) -> Self {
+    pub fn new(pair: &'a Pair, judge: &'a Judge, generator: &'a Generator<'a>, seed: u64) -> Self {
         let (failures, counts) = (BTreeMap::new(), BTreeMap::new());
         Self { pair, judge, generator, seed, epoch: 0, sent: 0, failures, counts }
     }

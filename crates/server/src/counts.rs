@@ -1,0 +1,57 @@
+//! Counters that only rise, read together, so that those since the last reset are a difference.
+
+use std::ops::Sub;
+
+use crate::census::Census;
+use crate::server::Server;
+
+/// Counters since the start, or since another reading.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Counts {
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Connections refused.
+    pub refused: u64,
+    /// Bytes read.
+    pub bytes_in: u64,
+    /// Bytes written.
+    pub bytes_out: u64,
+    /// Reads that found their key.
+    pub hits: u64,
+    /// Reads that did not find their key.
+    pub misses: u64,
+    /// Keys removed because their time had come.
+    pub expired: u64,
+}
+
+impl Counts {
+    /// Reads all counters.
+    pub fn read(server: &Server, census: &Census) -> Self {
+        let (bytes_in, bytes_out) = server.clients.traffic();
+        Self {
+            accepted: server.clients.accepted(),
+            refused: server.clients.refused(),
+            bytes_in,
+            bytes_out,
+            hits: census.stats.hits,
+            misses: census.stats.misses,
+            expired: census.stats.expired,
+        }
+    }
+}
+
+impl Sub for Counts {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self {
+            accepted: self.accepted.saturating_sub(other.accepted),
+            refused: self.refused.saturating_sub(other.refused),
+            bytes_in: self.bytes_in.saturating_sub(other.bytes_in),
+            bytes_out: self.bytes_out.saturating_sub(other.bytes_out),
+            hits: self.hits.saturating_sub(other.hits),
+            misses: self.misses.saturating_sub(other.misses),
+            expired: self.expired.saturating_sub(other.expired),
+        }
+    }
+}
