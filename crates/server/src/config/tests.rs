@@ -300,6 +300,28 @@ fn files_of_flags_are_read() {
 }
 
 #[test]
+fn what_is_written_is_read_again() {
+    let all: String = (0..300).filter_map(char::from_u32).collect();
+    for value in ["", " ", "a b", "\"", "'", "\\", "#", "# a", "a#b", "\0\x7f\r\n\t", "ä 漢", &all]
+    {
+        let line = file::write_line(Syntax::Redis, "requirepass", value, false).unwrap();
+        let read = file::read_line(Syntax::Redis, &line);
+        let expected = ("requirepass".to_owned(), vec![value.to_owned()]);
+        assert_eq!(read, Ok(Some(expected)), "{line}");
+        assert_eq!(line.lines().count(), 1, "{line}");
+    }
+    for value in ["", "a b", "a=b", "--x", "\"a\""] {
+        let line = file::write_line(Syntax::Flags, "requirepass", value, false).unwrap();
+        let expected = ("requirepass".to_owned(), vec![value.to_owned()]);
+        assert_eq!(file::read_line(Syntax::Flags, &line), Ok(Some(expected)), "{line}");
+    }
+    assert_eq!(file::write_line(Syntax::Flags, "requirepass", "a\n--port=1", false), None);
+    assert_eq!(file::write_line(Syntax::Flags, "requirepass", " a", false), None);
+    let line = file::write_line(Syntax::Redis, "bind", "a\nport  1 \x07", true);
+    assert_eq!(line.as_deref(), Some("bind a port 1 \"\\x07\""));
+}
+
+#[test]
 fn bytes_are_read_with_their_units() {
     for (text, bytes) in [
         ("0", Some(0)),
