@@ -265,8 +265,8 @@ fn wrong_lines_of_files_are_named() {
         ("requirepass a b\n", ":1: requirepass takes one value"),
         (
             "user alice on\n",
-            ":1: user alice on: not supported by this version: there are no users \
-            but the default one",
+            ":1: user alice on: not supported by this version: there is the default user alone, \
+            and the process keeps its own",
         ),
     ] {
         directory.write("x.conf", text);
