@@ -40,8 +40,17 @@ impl Server {
     /// # Panics
     /// When it does not answer.
     pub fn start(flags: &[&str]) -> Self {
+        Self::start_with(flags, &[])
+    }
+
+    /// The same, with variables of the environment.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    pub fn start_with(flags: &[&str], environment: &[(&str, &str)]) -> Self {
         let given = |name: &str| flags.iter().any(|flag| flag.starts_with(name));
         let mut command = Command::new(binary());
+        command.envs(environment.iter().copied());
         if !given("--port") {
             command.args(["--port", "-1"]);
         }
@@ -302,7 +311,11 @@ fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-fn own_directory() -> PathBuf {
+/// A new directory of the test that asks for it.
+///
+/// # Panics
+/// When there is no room for it.
+pub fn own_directory() -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
     let name = format!("dragonfly-test-{}-{number}", std::process::id());

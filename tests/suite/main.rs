@@ -8,6 +8,7 @@
 
 mod clients;
 mod concurrency;
+mod config;
 mod control;
 mod differential;
 mod expiry;

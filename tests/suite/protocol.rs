@@ -196,7 +196,8 @@ fn web_browsers_are_not_served() {
         let mut client = server.connect();
         client.send(format!("{first}\r\nSET attacked yes\r\n").as_bytes());
         assert_eq!(client.bytes_to_end(), b"", "after {first}");
-        assert!(server.log().iter().any(|line| line.contains("SECURITY ATTACK")), "{first}");
+        let is_told = |line: &String| line.contains("SECURITY ATTACK");
+        wait::until("the log tells", || server.log().iter().any(is_told));
         assert!(server.connect().run("GET attacked").is_nothing(), "after {first}");
     }
 }

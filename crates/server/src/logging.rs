@@ -39,6 +39,15 @@ impl Log for Logger {
     fn flush(&self) {}
 }
 
+/// Logs why the process ends, on standard error too: whoever starts it may look there alone.
+pub fn error_everywhere(text: &str) {
+    log::error!("{text}");
+    if FILE.read().is_some() {
+        // There is nowhere else to tell.
+        let _ = writeln!(io::stderr(), "{text}");
+    }
+}
+
 /// Starts logging on standard error, at Redis's level `notice`.
 pub fn start() {
     if log::set_logger(&Logger).is_ok() {

@@ -1,7 +1,10 @@
 //! `dragonfly`: an in-memory data store that speaks Redis on all cores of a machine.
 //!
 //! ```text
-//! main ── config     flags, one table
+//! main ── config     flags, files, CONFIG: one table
+//!      ── announce   the first lines of the log
+//!      ── signals    what ends the process
+//!      ── process    its directory, its file with its number, its limits
 //!      ── server     what all threads share
 //!      ── threads    starts the threads that serve connections
 //!           └─ reactor       one loop per thread: wait, read, run, send
@@ -17,6 +20,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod announce;
 mod census;
 mod clients;
 mod commandlog;
@@ -49,6 +53,7 @@ mod threads;
 mod usage;
 mod watch;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -86,7 +91,7 @@ fn main() -> ExitCode {
     match serve(*config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            log::error!("{error}");
+            logging::error_everywhere(&error.to_string());
             ExitCode::FAILURE
         }
     }
@@ -94,14 +99,13 @@ fn main() -> ExitCode {
 
 /// Prints what was asked for with --help or --version.
 fn print(text: &str) -> ExitCode {
-    use std::io::Write as _;
     // Who reads only the beginning closes the pipe.
     let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
     ExitCode::SUCCESS
 }
 
 fn serve(config: Config) -> Result<(), Box<dyn std::error::Error>> {
-    process::apply_dir(&config)?;
+    process::apply_dir(&config).map_err(|error| format!("dir {}: {error}", config.dir.read()))?;
     logging::set_level(&config.log_level.read());
     logging::set_file(&config.log_file.read())?;
     process::fit_clients_max(&config);
@@ -112,35 +116,8 @@ fn serve(config: Config) -> Result<(), Box<dyn std::error::Error>> {
     memory::publish();
     server.started_memory.store(memory::used(), Relaxed);
     process::write_pid_file(&server.config)?;
-    announce(server);
+    announce::announce(server);
     process::notify_manager(&server.config, "READY=1");
     signals::serve(server, signals);
     Ok(())
-}
-
-/// Tells the log what has started, and what whoever runs it should know.
-fn announce(server: &Server) {
-    let config = &server.config;
-    log::info!("{}, pid {}", version_line(), std::process::id());
-    let sources = config.sources.join(", ");
-    log::info!("configuration: {}", if sources.is_empty() { "defaults" } else { &sources });
-    let path = config.unix_socket.read().clone();
-    let addresses = config.bind.read().join(" ");
-    match config.port.load(Relaxed) {
-        0 => log::info!("listening on {path}"),
-        port if path.is_empty() => log::info!("listening on port {port} of {addresses}"),
-        port => log::info!("listening on port {port} of {addresses}, and {path}"),
-    }
-    let clients = config.clients_max.load(Relaxed);
-    let memory = match config.memory_max.load(Relaxed) {
-        0 => "no memory limit".to_owned(),
-        bytes => format!("at most {} MiB of memory", bytes >> 20),
-    };
-    log::info!("{} threads, at most {clients} clients, {memory}", server.threads);
-    log::info!("{} databases, data in memory only", keyspace::DATABASES);
-    for (reason, names) in config.without_effect() {
-        log::info!("without effect ({reason}): {}", names.join(", "));
-    }
-    process::check_backlog(config);
-    log::info!("ready to accept connections");
 }

@@ -120,7 +120,8 @@ impl Accepted {
 fn tune(stream: &TcpStream, keepalive_s: u64) -> io::Result<()> {
     stream.set_nodelay(true)?;
     if keepalive_s > 0 {
-        let time = Duration::from_secs(keepalive_s);
+        // The kernel takes no more.
+        let time = Duration::from_secs(keepalive_s.min(32_767));
         let interval = (time / 3).max(Duration::from_secs(1));
         let keepalive = TcpKeepalive::new().with_time(time).with_interval(interval);
         SockRef::from(stream).set_tcp_keepalive(&keepalive)?;

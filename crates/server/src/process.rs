@@ -5,29 +5,62 @@ use std::io;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::Ordering::Relaxed;
 
+use parking_lot::Mutex;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::config::Config;
-use crate::machine;
 
 /// Files that are open besides connections: listeners, files, and some for each thread.
 const FILES_RESERVED: u64 = 32;
 const FILES_PER_THREAD: u64 = 4;
 
-/// Where the file with the process's number is, once it is written.
-static PID_FILE: OnceLock<PathBuf> = OnceLock::new();
+/// Files that go when the process ends.
+static REMOVED_AT_END: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Lets a file go when the process ends.
+pub fn remove_at_end(path: &str) -> io::Result<()> {
+    // The directory of the process may change.
+    REMOVED_AT_END.lock().push(std::path::absolute(path)?);
+    Ok(())
+}
+
+/// Removes the files that go when the process ends.
+pub fn remove_files() {
+    for path in REMOVED_AT_END.lock().drain(..) {
+        // It may be gone already.
+        let _ = std::fs::remove_file(path);
+    }
+}
+
+/// `dir` as text.
+pub fn dir(config: &Config) -> String {
+    let dir = config.dir.read();
+    std::path::absolute(&*dir).map_or_else(|_| dir.clone(), |path| path.display().to_string())
+}
+
+/// Sets `dir`. Only [`apply_dir`] goes there.
+pub fn set_dir(config: &Config, text: &str) -> Result<(), String> {
+    text.clone_into(&mut config.dir.write());
+    Ok(())
+}
 
 /// Goes to the directory of the configuration.
 pub fn apply_dir(config: &Config) -> Result<(), String> {
     let mut dir = config.dir.write();
-    std::env::set_current_dir(&*dir).map_err(|error| format!("{dir}: {error}"))?;
-    if let Ok(path) = std::env::current_dir() {
-        *dir = path.to_string_lossy().into_owned();
+    rustix::process::chdir(&**dir).map_err(|error| plain(&error.into()))?;
+    // From there, a relative path would lead elsewhere.
+    if let (true, Ok(path)) = (*dir != ".", std::env::current_dir()) {
+        *dir = path.display().to_string();
     }
     Ok(())
+}
+
+/// An error of the system without its number.
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 fn files_besides_clients(config: &Config) -> u64 {
@@ -82,17 +115,6 @@ pub fn fit_clients_max(config: &Config) {
     }
 }
 
-/// Warns when the kernel keeps fewer waiting connections than configured.
-pub fn check_backlog(config: &Config) {
-    let wanted = config.backlog.load(Relaxed) as u64;
-    match machine::kernel_number("/proc/sys/net/core/somaxconn") {
-        Some(most) if most < wanted => {
-            log::warn!("tcp-backlog is {most}, not {wanted}: /proc/sys/net/core/somaxconn is lower")
-        }
-        _ => {}
-    }
-}
-
 /// Writes the file with the process's number.
 pub fn write_pid_file(config: &Config) -> io::Result<()> {
     let path = config.pid_file.read().clone();
@@ -101,18 +123,7 @@ pub fn write_pid_file(config: &Config) -> io::Result<()> {
     }
     let error = |error: io::Error| io::Error::new(error.kind(), format!("pidfile {path}: {error}"));
     std::fs::write(&path, format!("{}\n", std::process::id())).map_err(error)?;
-    let path = std::fs::canonicalize(&path).map_err(error)?;
-    // It is written once.
-    let _ = PID_FILE.set(path);
-    Ok(())
-}
-
-/// Removes the file with the process's number.
-pub fn remove_pid_file() {
-    if let Some(path) = PID_FILE.get() {
-        // It may be gone already.
-        let _ = std::fs::remove_file(path);
-    }
+    remove_at_end(&path)
 }
 
 /// Tells the service manager that waits for it what the process is about to do.

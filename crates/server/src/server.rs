@@ -121,10 +121,8 @@ impl Server {
             self.clients.note_refused();
             return Err(b"-ERR max number of clients reached\r\n");
         }
-        let open = self.config.protected_mode.load(Relaxed)
-            && self.config.password.read().is_empty()
-            && self.config.bind.read().iter().any(|address| address.contains('*'));
-        if open && !accepted.is_local {
+        let protected = self.config.protected_mode.load(Relaxed) && self.config.is_open();
+        if protected && !accepted.is_local {
             return Err(PROTECTED);
         }
         Ok(self.clients.place())
@@ -141,13 +139,8 @@ impl Server {
 }
 
 /// Ends what the server does before its process ends.
-pub fn drain(server: &Server) {
-    let path = server.config.unix_socket.read();
-    if !path.is_empty() {
-        // It may be gone already.
-        let _ = std::fs::remove_file(&*path);
-    }
-    crate::process::remove_pid_file();
+pub fn drain(_: &Server) {
+    crate::process::remove_files();
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crate::config::listen_address;
 use crate::net::Listener;
+use crate::process;
 use crate::reactor::Reactor;
 use crate::server::Server;
 
@@ -30,12 +31,18 @@ fn listen(server: &'static Server) -> io::Result<Vec<Listener>> {
                 }
             }
         }
-        config.port.store(port.max(0), Relaxed);
+        let found = if listeners.is_empty() { 0 } else { port };
+        config.port.store(found, Relaxed);
     }
     let path = config.unix_socket.read().clone();
     if !path.is_empty() {
         let mode = u32::try_from(config.unix_socket_mode.load(Relaxed)).unwrap_or(0);
         listeners.push(Listener::unix(&path, mode).map_err(|error| explain(&error, &path))?);
+        process::remove_at_end(&path)?;
+    }
+    if listeners.is_empty() {
+        let text = "there is nowhere to listen: neither a port of an address nor a unix socket";
+        return Err(io::Error::other(text));
     }
     Ok(listeners)
 }

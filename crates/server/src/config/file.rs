@@ -153,13 +153,20 @@ fn matching(directory: &Path, pattern: &str) -> Vec<PathBuf> {
     names.into_iter().map(|name| directory.join(name)).collect()
 }
 
-/// Writes one line.
-pub fn write_line(syntax: Syntax, name: &str, value: &str, many: bool) -> String {
-    match syntax {
-        Syntax::Flags => format!("--{name}={value}"),
-        Syntax::Redis if many && !value.is_empty() => format!("{name} {value}"),
-        Syntax::Redis => format!("{name} {}", quoted(value)),
-    }
+/// Writes one line, if the syntax can say it. `many` are words, each for itself.
+pub fn write_line(syntax: Syntax, name: &str, value: &str, many: bool) -> Option<String> {
+    let words: Vec<String> = match syntax {
+        Syntax::Flags => {
+            // A value ends with its line, and there are no quotes.
+            let is_plain = value == value.trim() && !value.contains('\n');
+            return is_plain.then(|| format!("--{name}={value}"));
+        }
+        Syntax::Redis if many && !value.trim().is_empty() => {
+            value.split_ascii_whitespace().map(quoted).collect()
+        }
+        Syntax::Redis => vec![quoted(value)],
+    };
+    Some(format!("{name} {}", words.join(" ")))
 }
 
 /// A word in quotes if it needs some.

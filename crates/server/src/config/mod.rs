@@ -124,7 +124,7 @@ pub struct Config {
     pub file: Option<(PathBuf, Syntax)>,
     /// Where the values come from, to be shown.
     pub sources: Vec<String>,
-    /// Held while CONFIG SET or CONFIG REWRITE works.
+    /// Held while several parameters are changed or looked at together; never for long.
     pub changing: Mutex<()>,
 }
 
@@ -146,6 +146,12 @@ impl Config {
             0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             count => count,
         }
+    }
+
+    /// Whether the server listens on all addresses and asks for no password.
+    pub fn is_open(&self) -> bool {
+        let everywhere = self.bind.read().iter().any(|address| address.contains('*'));
+        everywhere && self.password.read().is_empty()
     }
 
     /// Parameters that were given a value and have no effect, by the reason.

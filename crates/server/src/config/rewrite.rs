@@ -11,6 +11,8 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use parking_lot::Mutex;
+
 use super::file::{self, Syntax};
 use super::parameter::{Effect, Parameter};
 use super::shape::Shape;
@@ -43,25 +45,35 @@ impl From<io::Error> for RewriteError {
     }
 }
 
-/// Writes the configuration into its file.
+/// Held while a file is rewritten.
+static REWRITING: Mutex<()> = Mutex::new(());
+
+/// Writes the configuration into its file. It waits for the disk.
 pub fn rewrite(config: &Config) -> Result<(), RewriteError> {
+    let _one_at_a_time = REWRITING.lock();
     let (path, syntax) = config.file.as_ref().ok_or(RewriteError::NoFile)?;
     // A link stays, and what it points to is replaced.
     let path = fs::canonicalize(path)?;
     let alone = sources::file_alone(*syntax, &path).map_err(RewriteError::Failed)?;
     let text = fs::read_to_string(&path)?;
+    let changing = config.changing.lock();
     let changed: BTreeMap<&str, String> = parameters()
         .filter(|p| p.effect() != Effect::Refused && p.same_as.is_none())
         .filter(|p| p.get(config) != p.get(&alone))
-        .map(|p| (p.name, line_of(*syntax, p, config)))
-        .collect();
+        .map(|p| Ok((p.name, line_of(*syntax, p, config)?)))
+        .collect::<Result<_, RewriteError>>()?;
+    // CONFIG SET must not wait for the disk.
+    drop(changing);
     replace(&path, &rewritten(*syntax, &text, changed))?;
     Ok(())
 }
 
-fn line_of(syntax: Syntax, parameter: &Parameter, config: &Config) -> String {
+fn line_of(syntax: Syntax, parameter: &Parameter, config: &Config) -> Result<String, RewriteError> {
     let many = matches!(parameter.shape, Shape::List);
-    file::write_line(syntax, parameter.name, &parameter.get(config), many)
+    file::write_line(syntax, parameter.name, &parameter.get(config), many).ok_or_else(|| {
+        let why = format!("a file of flags cannot hold the value of {}", parameter.name);
+        RewriteError::Failed(why)
+    })
 }
 
 /// The parameter that a line sets, as the table calls it.

@@ -93,7 +93,11 @@ impl Shape {
                 Ok(_) => Err(format!("argument must be between {min} and {max} inclusive")),
                 Err(_) => Err("argument couldn't be parsed into a number".to_owned()),
             },
-            Self::Text | Self::List => Ok(Value::Text(text.to_owned())),
+            Self::Text => Ok(Value::Text(text.to_owned())),
+            Self::List => {
+                let words: Vec<&str> = text.split_ascii_whitespace().collect();
+                Ok(Value::Text(words.join(" ")))
+            }
         }
     }
 

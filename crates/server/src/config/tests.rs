@@ -265,8 +265,8 @@ fn wrong_lines_of_files_are_named() {
         ("requirepass a b\n", ":1: requirepass takes one value"),
         (
             "user alice on\n",
-            ":1: user alice on: not supported by this version: there are no users \
-            but the default one",
+            ":1: user alice on: not supported by this version: there is the default user alone, \
+            and the process keeps its own",
         ),
     ] {
         directory.write("x.conf", text);
@@ -297,6 +297,28 @@ fn files_of_flags_are_read() {
     directory.write("flags", "port=1\n");
     let error = refusal(parse_line(&["--flagfile", &path]));
     assert_eq!(error, format!("{path}:1: a flag begins with --"));
+}
+
+#[test]
+fn what_is_written_is_read_again() {
+    let all: String = (0..300).filter_map(char::from_u32).collect();
+    for value in ["", " ", "a b", "\"", "'", "\\", "#", "# a", "a#b", "\0\x7f\r\n\t", "ä 漢", &all]
+    {
+        let line = file::write_line(Syntax::Redis, "requirepass", value, false).unwrap();
+        let read = file::read_line(Syntax::Redis, &line);
+        let expected = ("requirepass".to_owned(), vec![value.to_owned()]);
+        assert_eq!(read, Ok(Some(expected)), "{line}");
+        assert_eq!(line.lines().count(), 1, "{line}");
+    }
+    for value in ["", "a b", "a=b", "--x", "\"a\""] {
+        let line = file::write_line(Syntax::Flags, "requirepass", value, false).unwrap();
+        let expected = ("requirepass".to_owned(), vec![value.to_owned()]);
+        assert_eq!(file::read_line(Syntax::Flags, &line), Ok(Some(expected)), "{line}");
+    }
+    assert_eq!(file::write_line(Syntax::Flags, "requirepass", "a\n--port=1", false), None);
+    assert_eq!(file::write_line(Syntax::Flags, "requirepass", " a", false), None);
+    let line = file::write_line(Syntax::Redis, "bind", "a\nport  1 \x07", true);
+    assert_eq!(line.as_deref(), Some("bind a port 1 \"\\x07\""));
 }
 
 #[test]

@@ -66,17 +66,14 @@ fn resetstat(call: &mut Call<'_>) -> Result<Flow, Failure> {
 /// It waits for the disk, so it runs in the worker pool.
 fn rewrite(call: &mut Call<'_>) -> Result<Flow, Failure> {
     let config = &call.server.config;
-    Ok(Flow::Work(Box::new(move |reply| {
-        let _changing = config.changing.lock();
-        match config::rewrite(config) {
-            Ok(()) => {
-                log::info!("the configuration was rewritten");
-                reply.ok();
-            }
-            Err(error) => {
-                log::warn!("the configuration was not rewritten: {error}");
-                reply.error(&format!("ERR {error}"));
-            }
+    Ok(Flow::Work(Box::new(move |reply| match config::rewrite(config) {
+        Ok(()) => {
+            log::info!("the configuration was rewritten");
+            reply.ok();
+        }
+        Err(error) => {
+            log::warn!("the configuration was not rewritten: {error}");
+            reply.error(&format!("ERR {error}"));
         }
     })))
 }

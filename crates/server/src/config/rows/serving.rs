@@ -13,6 +13,7 @@ const ALL_SERVE: &str = "every thread serves connections";
 const NO_PLACES: &str = "the system places threads";
 const OOM_SCORE: &str = "a service manager sets it";
 const NO_USERS: &str = "there are no users but the default one";
+const ONE_USER: &str = "there is the default user alone, and the process keeps its own";
 const NO_MARKS: &str = "sockets are not marked";
 const OUTPUT: &str = "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60";
 const FROM_1_MIB: Shape = Shape::Memory(1 << 20, i64::MAX);
@@ -100,7 +101,7 @@ pub const SECURITY: &[Parameter] = &[
         .about("Who may change protected parameters: no, local (from this machine) or yes.")
         .at_start(),
     refused("aclfile", "", TEXT, NO_USERS).at_start(),
-    refused("user", "", LIST, NO_USERS).file_only().at_start(),
+    refused("user", "", LIST, ONE_USER).file_only().at_start(),
     refused("rename-command", "", LIST, "commands keep their names").file_only().at_start(),
     refused("restricted-commands", "", TEXT, "commands cannot be kept to a listener").at_start(),
     refused("command-alias", "", TEXT, "commands keep their names").at_start(),

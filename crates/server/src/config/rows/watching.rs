@@ -33,7 +33,7 @@ pub const PROCESS: &[Parameter] = &[
         .about("loglevel in numbers: from 0 for notice, 1 for verbose, from 2 debug.")
         .same_as("loglevel")
         .apply(levels::apply),
-    text("dir", ".", TEXT, |c| &c.dir)
+    special("dir", ".", TEXT, process::dir, process::set_dir)
         .about("Directory to work in; other paths may be relative to it.")
         .apply(process::apply_dir)
         .protected(),
@@ -49,7 +49,7 @@ pub const PROCESS: &[Parameter] = &[
     kept("syslog-facility", "local0", TEXT, NO_SYSLOG).at_start(),
     kept("log-format", "legacy", FORMATS, ONE_FORMAT),
     kept("log-timestamp-format", "legacy", TIMESTAMPS, ONE_FORMAT),
-    kept("logtostderr", "no", BOOL, ONE_LOG).at_start(),
+    kept("logtostderr", "yes", BOOL, ONE_LOG).at_start(),
     kept("alsologtostderr", "no", BOOL, ONE_LOG).at_start(),
     kept("log-dir", "", TEXT, ONE_LOG).at_start(),
     kept("logbufsecs", "0", COUNT, "lines are written at once").at_start(),
