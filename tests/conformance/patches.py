@@ -41,6 +41,22 @@ PATCHES = [
         "our log says it without a capital letter",
     ),
     Patch(
+        "both",
+        "support/server.tcl",
+        "if {!$assertion && $::durable} {",
+        "if {$::durable} {",
+        "a block that fails outside of a case must not end the file",
+    ),
+    Patch(
+        "both",
+        "support/server.tcl",
+        'err [join $details "\\n"]\n            } else {\n                # Re-raise',
+        'err [join $details "\\n"]\n                '
+        "set ::tags [lrange $::tags 0 end-[llength $tags]]\n                return\n"
+        "            } else {\n                # Re-raise",
+        "the suite would go on to kill the server of the block around, and end",
+    ),
+    Patch(
         "redis",
         "assets/default.conf",
         "save 900 1\n",
