@@ -222,6 +222,8 @@ class Attempt:
     def __init__(self, file):
         self.file, self.cases, self.notes = file, [], []
         self.running, self.last, self.is_done = None, "the start", False
+        # What failed in the case that runs, which itself does not notice.
+        self.troubles = []
 
     def take(self, kind, data, ms):
         """Takes note of a message."""
@@ -245,18 +247,23 @@ class Attempt:
 
     def end(self, name, status, message, ms):
         """A case has ended."""
+        if self.troubles and not name.startswith(OUTSIDE):
+            status, message = "failed", "\n".join([*self.troubles, message])
+            self.troubles = []
         self.cases.append(Case(name, status, message, int(ms)))
         if not name.startswith(OUTSIDE):
             self.last, self.running = name, None
 
     def fail(self, data):
-        """A case failed, or something outside of one, or within one that goes on."""
+        """A case failed, or something within one that goes on, or outside of any."""
         data = without_cut_line(data)
         head = f"{self.running} in tests/"
         if self.running is not None and data.startswith(head):
             self.end(self.running, "failed", data[len(head) :].partition("\n")[2], 0)
+        elif self.running is not None:
+            self.troubles.append(data)
         else:
-            self.cases.append(Case(OUTSIDE + self.last, "failed", data, 0))
+            self.end(OUTSIDE + self.last, "failed", data, 0)
 
 
 def without_cut_line(data):
