@@ -221,8 +221,8 @@ impl Filter<'_> {
     }
 }
 
-/// Reads a cursor as C's `strtoull` does, because Redis does: a sign is allowed, nothing is zero, and
-/// a zero byte ends it.
+/// Reads a cursor as C's `strtoull` does, because Redis does: a sign is allowed, nothing is zero,
+/// and a zero byte ends it.
 fn parse_cursor(word: &[u8]) -> Option<u64> {
     let word = word.split(|&byte| byte == 0).next().unwrap_or_default();
     let (negative, digits) = match word {

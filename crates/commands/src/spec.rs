@@ -406,7 +406,7 @@ pub fn help_lines<'a>(
     for sub in others.into_iter().chain(own) {
         let mut line = sub.name.to_ascii_uppercase();
         for word in arguments::join(sub.docs.arguments).split_whitespace() {
-            if line.len() + word.len() >= HELP_WIDTH {
+            if line.len().saturating_add(word.len()) >= HELP_WIDTH {
                 lines.push(std::mem::replace(&mut line, HELP_CONTINUED.into()));
             }
             line.push(' ');

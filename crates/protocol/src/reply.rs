@@ -89,13 +89,15 @@ impl<'a> Reply<'a> {
         self.line(b'-', text.as_bytes());
     }
 
-    /// An error whose text repeats bytes of the client, which need not be UTF-8. Line ends behind it
-    /// are cut off, as Redis does; those within become spaces as in any line.
+    /// An error whose text repeats bytes of the client, which need not be UTF-8. Line ends behind
+    /// it are cut off, as Redis does; those within become spaces as in any line.
     #[cold]
     pub fn error_bytes(&mut self, text: &[u8]) {
-        let is_line_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
-        let len = text.iter().rposition(|byte| !is_line_end(byte)).map_or(0, |last| last + 1);
-        self.line(b'-', text.get(..len).unwrap_or_default());
+        let mut kept = text;
+        while let [rest @ .., b'\r' | b'\n'] = kept {
+            kept = rest;
+        }
+        self.line(b'-', kept);
     }
 
     /// The error after which the connection closes.

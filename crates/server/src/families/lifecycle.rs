@@ -42,7 +42,7 @@ pub static COMMANDS: &[Command<SessionHandler>] = &[
     Command::<SessionHandler>::new("shutdown", -1, shutdown)
         .flags(SHUTDOWN)
         .docs(Group::Server, "1.0.0", "Ends the server, after saving if that is asked for.")
-        .complexity("O(1) without saving")
+        .complexity("O(N) with N the number of keys to save, else O(1)")
         .history(&[("7.0.0", "`NOW`, `FORCE` and `ABORT`.")])
         .args(&[
             oneof("save-selector").opt().of(&[token("NOSAVE"), token("SAVE")]),

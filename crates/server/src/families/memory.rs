@@ -35,11 +35,11 @@ static SUBCOMMANDS: &[Command<SessionHandler>] = &[
         .complexity("O(1)"),
     Command::<SessionHandler>::new("malloc-stats", 2, malloc_stats)
         .docs(Group::Server, "4.0.0", "Shows the allocator's own report.")
-        .complexity("O(N) with N the bytes of memory")
+        .complexity("grows with the memory in use")
         .tips(&[tips::NONDETERMINISTIC, tips::TO_ALL_SHARDS, tips::REPLY_SPECIAL]),
     Command::<SessionHandler>::new("purge", 2, purge)
         .docs(Group::Server, "4.0.0", "Gives unused memory back to the operating system.")
-        .complexity("O(N) with N the bytes of memory")
+        .complexity("grows with the memory in use")
         .tips(&[tips::TO_ALL_SHARDS, tips::REPLY_ALL_SUCCEEDED]),
     Command::<SessionHandler>::new("stats", 2, stats)
         .docs(Group::Server, "4.0.0", "Shows what memory is used for.")
