@@ -113,6 +113,7 @@ pub struct Job {
     work: Detached,
 }
 
+#[expect(clippy::large_enum_variant, reason = "a job is boxed as a whole")]
 enum Detached {
     /// What is left to do of a command about the server.
     Work(Work),
