@@ -3,7 +3,9 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::time::Duration;
 
 use crate::resp::{self, Source, Value};
 use crate::wait::LIMIT;
@@ -70,6 +72,16 @@ impl Client {
         })
     }
 
+    /// Sends bytes from a thread of their own as far as the server takes them.
+    ///
+    /// # Panics
+    /// When the connection cannot be shared.
+    pub fn try_send_beside(&self, bytes: Vec<u8>) -> std::thread::JoinHandle<()> {
+        let Stream::Tcp(stream) = &self.stream else { panic!("only over TCP") };
+        let mut stream = stream.try_clone().unwrap();
+        std::thread::spawn(move || drop(stream.write_all(&bytes)))
+    }
+
     /// Says that nothing more will be sent.
     ///
     /// # Panics
@@ -106,6 +118,31 @@ impl Client {
             self.used = 0;
         }
         value
+    }
+
+    /// Waits so long for bytes, not longer.
+    ///
+    /// # Panics
+    /// When the connection is gone.
+    pub fn wait_at_most(&mut self, limit: Duration) {
+        match &self.stream {
+            Stream::Tcp(stream) => stream.set_read_timeout(Some(limit)).unwrap(),
+            Stream::Unix(stream) => stream.set_read_timeout(Some(limit)).unwrap(),
+        }
+    }
+
+    /// The bytes until the server closes the connection, if it does.
+    pub fn try_bytes_to_end(&mut self) -> Option<Vec<u8>> {
+        catch_unwind(AssertUnwindSafe(|| self.bytes_to_end())).ok()
+    }
+
+    /// Reads one reply, unless the connection is closed or what comes is no reply.
+    pub fn try_read(&mut self) -> Option<Value> {
+        let read = || {
+            let is_more = self.used < self.buffer.len() || self.fill();
+            is_more.then(|| self.read())
+        };
+        catch_unwind(AssertUnwindSafe(read)).ok().flatten()
     }
 
     /// Reads what comes until the server closes the connection; only replies may come.

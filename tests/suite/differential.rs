@@ -28,15 +28,15 @@ const SUPPORT: &[&str] =
 const SIDE_SHARE: usize = 8;
 
 /// A server to compare with.
-struct Reference {
+pub struct Reference {
     /// What the files call it.
-    name: &'static str,
+    pub name: &'static str,
     program: String,
 }
 
 impl Reference {
     /// Debian's Redis, by which we go.
-    fn redis() -> Self {
+    pub fn redis() -> Self {
         Self { name: "redis-7.0", program: "redis-server".into() }
     }
 
@@ -57,20 +57,23 @@ impl Reference {
         found
     }
 
-    fn start(&self) -> Server {
+    /// Starts it.
+    pub fn start(&self) -> Server {
         Server::start_other(&self.program, &[])
     }
 }
 
 /// The files of values and rules.
-struct Files {
+pub struct Files {
     pools: Pools,
-    judge: Judge,
+    /// What may differ.
+    pub judge: Judge,
     templates: String,
 }
 
 impl Files {
-    fn read() -> Self {
+    /// Reads them.
+    pub fn read() -> Self {
         let read = |name: &str| {
             let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("differential");
             std::fs::read_to_string(directory.join(name)).unwrap()
@@ -96,7 +99,7 @@ fn commands() -> usize {
 }
 
 /// Our commands that a server knows, with what it knows of their arguments.
-fn shared(ours: &BTreeMap<String, Call>, theirs: &BTreeMap<String, Call>) -> Vec<Call> {
+pub fn shared(ours: &BTreeMap<String, Call>, theirs: &BTreeMap<String, Call>) -> Vec<Call> {
     let mut calls = Vec::new();
     for call in ours.values() {
         let Some(other) = theirs.get(&call.name) else { continue };

@@ -12,6 +12,7 @@ mod config;
 mod control;
 mod differential;
 mod expiry;
+mod payloads;
 mod process;
 mod protocol;
 mod server_commands;

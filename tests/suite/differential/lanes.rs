@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tests::client::Client;
 use tests::generate::{Generator, Place, lower};
@@ -143,7 +142,7 @@ impl Lane {
         judge: &Judge,
         sent: &Sent,
     ) -> (Option<Value>, Option<String>) {
-        let (ours, theirs) = (read(&mut self.ours), read(&mut self.theirs));
+        let (ours, theirs) = (self.ours.try_read(), self.theirs.try_read());
         let verdict = match (&ours, &theirs) {
             (Some(ours), Some(theirs)) => judge.compare(pair.name, &sent.words, ours, theirs),
             _ => Verdict::Wrong,
@@ -177,13 +176,8 @@ impl Lane {
     }
 }
 
-/// The next reply, unless the connection is closed or what comes is no reply.
-fn read(client: &mut Client) -> Option<Value> {
-    catch_unwind(AssertUnwindSafe(|| client.read())).ok()
-}
-
 fn is_at_end(client: &mut Client) -> bool {
-    catch_unwind(AssertUnwindSafe(|| client.bytes_to_end().is_empty())).unwrap_or(false)
+    client.try_bytes_to_end().is_some_and(|rest| rest.is_empty())
 }
 
 fn shown(reply: &Option<Value>) -> String {
@@ -418,7 +412,7 @@ pub fn crowd(server: &Server, generator: &Generator<'_>, seed: u64, commands: us
         for (client, batch) in clients.iter_mut().zip(&batches) {
             let mut last = Value::Null;
             for sent in batch {
-                last = read(client).unwrap_or_else(|| {
+                last = client.try_read().unwrap_or_else(|| {
                     let words: Vec<String> = sent.words.iter().map(|word| quote(word)).collect();
                     panic!("seed {seed}, round {round}: no reply to {}", words.join(" "))
                 });
