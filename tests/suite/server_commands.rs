@@ -73,7 +73,9 @@ const READ_BY_TOOLS: &str = "redis_version redis_git_sha1 redis_git_dirty redis_
     second_repl_offset repl_backlog_active repl_backlog_size repl_backlog_first_byte_offset \
     repl_backlog_histlen \
     used_cpu_sys used_cpu_user used_cpu_sys_children used_cpu_user_children \
-    used_cpu_sys_main_thread used_cpu_user_main_thread cluster_enabled";
+    used_cpu_sys_main_thread used_cpu_user_main_thread cluster_enabled eventloop_cycles \
+    eventloop_duration_sum eventloop_duration_cmd_sum instantaneous_eventloop_cycles_per_sec \
+    instantaneous_eventloop_duration_usec";
 
 #[test]
 fn info_has_what_tools_read() {

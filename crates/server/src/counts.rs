@@ -22,12 +22,17 @@ pub struct Counts {
     pub misses: u64,
     /// Keys removed because their time had come.
     pub expired: u64,
+    /// Turns of the threads' loops.
+    pub turns: u64,
+    /// Nanoseconds of these turns.
+    pub turn_nanos: u64,
 }
 
 impl Counts {
     /// Reads all counters.
     pub fn read(server: &Server, census: &Census) -> Self {
         let (bytes_in, bytes_out) = server.clients.traffic();
+        let (turns, ticks) = server.turns.sums();
         Self {
             accepted: server.clients.accepted(),
             refused: server.clients.refused(),
@@ -36,6 +41,8 @@ impl Counts {
             hits: census.stats.hits,
             misses: census.stats.misses,
             expired: census.stats.expired,
+            turns,
+            turn_nanos: server.stats.nanos(ticks),
         }
     }
 }
@@ -52,6 +59,8 @@ impl Sub for Counts {
             hits: self.hits.saturating_sub(other.hits),
             misses: self.misses.saturating_sub(other.misses),
             expired: self.expired.saturating_sub(other.expired),
+            turns: self.turns.saturating_sub(other.turns),
+            turn_nanos: self.turn_nanos.saturating_sub(other.turn_nanos),
         }
     }
 }

@@ -32,6 +32,8 @@ pub struct Cron {
 /// What samples have shown.
 struct Samples {
     commands: Rate,
+    turns: Rate,
+    turn_nanos: Rate,
     bytes_in: Rate,
     bytes_out: Rate,
     peak: u64,
@@ -47,6 +49,10 @@ struct Rate(VecDeque<(Instant, u64)>);
 pub struct Rates {
     /// Commands.
     pub commands: f64,
+    /// Turns of the threads' loops.
+    pub turns: f64,
+    /// Nanoseconds of these turns.
+    pub turn_nanos: f64,
     /// Bytes read.
     pub bytes_in: f64,
     /// Bytes written.
@@ -85,6 +91,8 @@ impl Default for Cron {
             expire_capped: AtomicU64::new(0),
             samples: Mutex::new(Samples {
                 commands: Rate::default(),
+                turns: Rate::default(),
+                turn_nanos: Rate::default(),
                 bytes_in: Rate::default(),
                 bytes_out: Rate::default(),
                 peak: 0,
@@ -127,6 +135,9 @@ impl Cron {
             return;
         }
         samples.commands.sample(now, SAMPLES, server.stats.calls());
+        let (turns, ticks) = server.turns.sums();
+        samples.turns.sample(now, SAMPLES, turns);
+        samples.turn_nanos.sample(now, SAMPLES, server.stats.nanos(ticks));
         if samples.bytes_in.is_due(now, SUM_EVERY) {
             let (bytes_in, bytes_out) = server.clients.traffic();
             samples.bytes_in.sample(now, SUMS, bytes_in);
@@ -140,6 +151,8 @@ impl Cron {
         let samples = self.samples.lock();
         Rates {
             commands: samples.commands.per_second(),
+            turns: samples.turns.per_second(),
+            turn_nanos: samples.turn_nanos.per_second(),
             bytes_in: samples.bytes_in.per_second(),
             bytes_out: samples.bytes_out.per_second(),
         }

@@ -50,6 +50,7 @@ mod signals;
 mod stats;
 mod system;
 mod threads;
+mod turns;
 mod usage;
 mod watch;
 

@@ -158,6 +158,7 @@ impl Reactor {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => return error.into(),
             }
+            let since = self.server.stats.now();
             for event in events.drain(..) {
                 match event.data.u64() {
                     INBOX => self.read_messages(),
@@ -168,6 +169,7 @@ impl Reactor {
             self.run_ready();
             now = Instant::now();
             self.do_timed(now);
+            self.server.turns.note(self.thread, since.until(self.server.stats.now()));
         }
     }
 

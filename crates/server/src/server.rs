@@ -22,6 +22,7 @@ use crate::net::Accepted;
 use crate::pool::Pool;
 use crate::registry::Registry;
 use crate::stats::Stats;
+use crate::turns::Turns;
 use crate::watch::Pause;
 
 /// What all threads share. It lives as long as the process.
@@ -66,6 +67,8 @@ pub struct Server {
     pub hotkeys: HotKeys,
     /// What is done from time to time.
     pub cron: Cron,
+    /// Turns of the threads' loops.
+    pub turns: Turns,
     /// What counters were at the last CONFIG RESETSTAT.
     pub baseline: Mutex<Counts>,
 }
@@ -110,6 +113,7 @@ impl Server {
             latency: Latency::default(),
             hotkeys: HotKeys::default(),
             cron: Cron::default(),
+            turns: Turns::new(threads),
             baseline: Mutex::default(),
         })))
     }

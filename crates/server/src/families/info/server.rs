@@ -10,6 +10,7 @@ use xxhash_rust::xxh3::Xxh3Default;
 
 use super::super::hotkeys::cpu as cpu_now;
 use super::{Measured, Page};
+use crate::clients::ClientFlags;
 use crate::system;
 use crate::{REDIS_VERSION, VERSION};
 
@@ -33,7 +34,7 @@ pub(super) fn server(measured: &Measured, page: &mut Page) {
     page.field("monotonic_clock", "POSIX clock_gettime");
     page.field("multiplexing_api", "epoll");
     page.field("process_id", std::process::id());
-    page.field("process_supervised", "no");
+    page.field("process_supervised", &**server.config.supervised.read());
     page.field("run_id", &server.run_id);
     page.field("tcp_port", server.config.port.load(Relaxed));
     page.field("server_time_usec", now.as_micros());
@@ -44,7 +45,8 @@ pub(super) fn server(measured: &Measured, page: &mut Page) {
     page.field("lru_clock", now.as_secs() & USE_CLOCK);
     let executable = std::env::current_exe().unwrap_or_default();
     page.field("executable", executable.display());
-    page.field("config_file", "");
+    let file = server.config.file.as_ref().map(|(path, _)| path.display().to_string());
+    page.field("config_file", file.unwrap_or_default());
     page.field("thread_count", server.threads);
     page.field("io_threads_active", u8::from(server.threads > 1));
     listeners(measured, page);
@@ -92,8 +94,9 @@ pub(super) fn clients(measured: &Measured, page: &mut Page) {
     page.zeros(&["cluster_connections"]);
     page.field("maxclients", most);
     page.field("max_clients", most);
+    let blocked = server.clients.all().into_iter().filter(|c| c.is(ClientFlags::BLOCKED)).count();
+    page.field("blocked_clients", blocked);
     page.zeros(&[
-        "blocked_clients",
         "tracking_clients",
         "pubsub_clients",
         "watching_clients",

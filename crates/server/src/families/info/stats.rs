@@ -58,12 +58,27 @@ pub(super) fn stats(measured: &Measured, page: &mut Page) {
     ]);
     let errors: u64 = server.stats.errors().iter().map(|(_, count)| count).sum();
     page.field("total_error_replies", errors);
+    loops(measured, page);
     page.zeros(&[
         "dump_payload_sanitizations",
         "acl_access_denied_cmd",
         "acl_access_denied_key",
         "acl_access_denied_channel",
     ]);
+}
+
+/// The threads' loops: their turns, and how much of their time goes to commands.
+fn loops(measured: &Measured, page: &mut Page) {
+    let Measured { server, counts, .. } = measured;
+    let rows = server.registry.rows();
+    let command_nanos: u64 = rows.map(|row| server.stats.totals(row.index).nanos).sum();
+    page.field("eventloop_cycles", counts.turns);
+    page.field("eventloop_duration_sum", counts.turn_nanos / 1000);
+    page.field("eventloop_duration_cmd_sum", command_nanos / 1000);
+    let rates = server.cron.rates();
+    let turn_us = if rates.turns > 0.0 { rates.turn_nanos / rates.turns / 1000.0 } else { 0.0 };
+    page.field("instantaneous_eventloop_cycles_per_sec", rates.turns.round());
+    page.field("instantaneous_eventloop_duration_usec", turn_us.round());
 }
 
 pub(super) fn keyspace(measured: &Measured, page: &mut Page) {
