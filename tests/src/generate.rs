@@ -81,7 +81,7 @@ impl<'a> Generator<'a> {
                 self.spoil(&mut words, random, place);
             }
             tame(&mut words, random, place);
-            if words.first().is_none_or(|word| self.foreign.contains(&lower(word))) {
+            if words.is_empty() || self.is_foreign(&words) {
                 continue;
             }
             let is_allowed = match self.judge.how(&words) {
@@ -94,6 +94,12 @@ impl<'a> Generator<'a> {
                 return words;
             }
         }
+    }
+
+    fn is_foreign(&self, words: &Words) -> bool {
+        let first = lower(&words[0]);
+        let full = words.get(1).map(|second| format!("{first}|{}", lower(second)));
+        self.foreign.contains(&first) || full.is_some_and(|name| self.foreign.contains(&name))
     }
 
     fn fill(&self, template: &Words, random: &mut Random, place: Place<'_>) -> Words {

@@ -52,6 +52,7 @@ pub enum How {
 impl How {
     fn parse(word: &str) -> Option<Self> {
         Some(match word {
+            "equal" => Self::Equal,
             "never" => Self::Never,
             "templates" => Self::Templates,
             "alone" => Self::Alone,
@@ -112,17 +113,16 @@ impl Judge {
         Self { hows, rules }
     }
 
-    /// The names that the commands file has.
+    /// The names that the commands file has, but for those with a star.
     pub fn named(&self) -> BTreeSet<&str> {
-        self.hows.keys().map(String::as_str).collect()
+        self.hows.keys().map(String::as_str).filter(|name| !name.starts_with('*')).collect()
     }
 
     /// How the replies to a call are compared.
     pub fn how(&self, words: &[Vec<u8>]) -> How {
         let text = |at: usize| words.get(at).map(|word| lower(word)).unwrap_or_default();
-        let full = format!("{}|{}", text(0), text(1));
-        let named = self.hows.get(&full).or_else(|| self.hows.get(&text(0)));
-        *named.unwrap_or(&How::Equal)
+        let names = [format!("{}|{}", text(0), text(1)), format!("*|{}", text(1)), text(0)];
+        *names.iter().find_map(|name| self.hows.get(name)).unwrap_or(&How::Equal)
     }
 
     /// How the replies to a command of this full name are compared.

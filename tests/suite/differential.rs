@@ -16,6 +16,8 @@ use std::fmt::Write as _;
 use tests::generate::{Generator, commands_of, templates};
 use tests::judge::{How, Judge};
 use tests::pools::{Pools, Words};
+use tests::random::Random;
+use tests::resp::{Value, encode};
 use tests::server::Server;
 use tests::tree::{self, Call};
 
@@ -26,6 +28,25 @@ const SUPPORT: &[&str] =
     &["set", "get", "append", "incr", "del", "expireat", "pexpiretime", "mget"];
 /// Share of all commands that goes to each newer server, and to none.
 const SIDE_SHARE: usize = 8;
+
+/// What is sent to connections that may not want replies.
+const QUIET: &[&str] = &[
+    "CLIENT REPLY OFF",
+    "CLIENT REPLY ON",
+    "CLIENT REPLY SKIP",
+    "CLIENT REPLY SKIP",
+    "client reply on",
+    "CLIENT REPLY",
+    "CLIENT REPLY NO",
+    "CLIENT REPLY ON OFF",
+    "RESET",
+    "PING",
+    "ECHO x",
+    "GET nokey",
+    "GET",
+    "NOSUCH",
+    "HELLO 4",
+];
 
 /// A server to compare with.
 pub struct Reference {
@@ -190,6 +211,36 @@ fn every_command_gets_one_reply_whatever_it_is_told() {
     let templates = templates(&files.templates, "every");
     let generator = Generator::new(&files.pools, &files.judge, templates, &calls);
     lanes::crowd(&server, &generator, seed(), commands() / SIDE_SHARE);
+}
+
+#[test]
+fn connections_that_want_no_replies_get_as_few_as_from_redis() {
+    let (ours, theirs) = (Server::start(&[]), Reference::redis().start());
+    let mut random = Random::new(seed());
+    for round in 0..200 {
+        let (mut mine, mut other) = (ours.connect(), theirs.connect());
+        if round % 2 == 0 {
+            (mine, other) = (ours.connect_resp3(), theirs.connect_resp3());
+        }
+        let mut stream = Vec::new();
+        for _ in 0..random.below(30) {
+            let line = *random.pick(QUIET);
+            stream.extend(encode(&line.split(' ').collect::<Vec<_>>()));
+        }
+        stream.extend(encode(&["CLIENT", "REPLY", "ON"]));
+        stream.extend(encode(&["ECHO", "the end"]));
+        let mut replies = [&mut mine, &mut other].map(|client| {
+            client.send(&stream);
+            let mut replies = vec![client.read()];
+            while replies.last() != Some(&Value::from("the end")) {
+                replies.push(client.read());
+            }
+            replies
+        });
+        let sent = String::from_utf8_lossy(&stream).replace("\r\n", " ");
+        let theirs = std::mem::take(&mut replies[1]);
+        assert_eq!(replies[0], theirs, "seed {}: {sent}", seed());
+    }
 }
 
 #[test]
