@@ -62,12 +62,16 @@ class Known:
         self.answers = {}
 
     def __call__(self, command):
-        name = "|".join(command.lower().split())
-        if name not in self.answers:
+        if command not in self.answers:
+            parameter, is_value, value = command.partition("=")
+            name = "|".join(command.lower().split())
+            line = f"CONFIG SET {parameter} {value}" if is_value else f"COMMAND INFO {name}"
             with socket.create_connection((suite.HOST, self.server.port), 5) as connection:
-                connection.sendall(f"COMMAND INFO {name}\r\n".encode())
-                self.answers[name] = connection.recv(64).split(b"\r\n")[1][:2] not in (b"*-", b"$-", b"_")
-        return self.answers[name]
+                connection.sendall(f"{line}\r\n".encode())
+                answer = connection.recv(64)
+            known = answer.startswith(b"+OK") or answer.startswith(b"*1\r\n*") and answer[5:7] != b"*-"
+            self.answers[command] = known
+        return self.answers[command]
 
     def parameters(self):
         """The names of all parameters that may stand in a configuration file."""
