@@ -2,11 +2,13 @@
 """Runs the Tcl suites of Redis and Valkey against our server; see README.md beside this."""
 
 import argparse
+import atexit
 import collections
 import concurrent.futures
 import json
 import os
 import re
+import signal
 import socket
 import sys
 import time
@@ -60,12 +62,16 @@ class Known:
         self.answers = {}
 
     def __call__(self, command):
-        name = "|".join(command.lower().split())
-        if name not in self.answers:
+        if command not in self.answers:
+            parameter, is_value, value = command.partition("=")
+            name = "|".join(command.lower().split())
+            line = f"CONFIG SET {parameter} {value}" if is_value else f"COMMAND INFO {name}"
             with socket.create_connection((suite.HOST, self.server.port), 5) as connection:
-                connection.sendall(f"COMMAND INFO {name}\r\n".encode())
-                self.answers[name] = connection.recv(64).split(b"\r\n")[1][:2] not in (b"*-", b"$-", b"_")
-        return self.answers[name]
+                connection.sendall(f"{line}\r\n".encode())
+                answer = connection.recv(64)
+            known = answer.startswith(b"+OK") or answer.startswith(b"*1\r\n*") and answer[5:7] != b"*-"
+            self.answers[command] = known
+        return self.answers[command]
 
     def parameters(self):
         """The names of all parameters that may stand in a configuration file."""
@@ -252,12 +258,15 @@ def propose(records):
 def main():
     """Runs, tells, and ends with a status."""
     asked = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    atexit.register(suite.kill_all)
     start = time.monotonic()
     all_skips = [] if asked.no_skips else skips.read()
     works = [suite.Work(name, os.path.abspath(asked.binary)) for name in suites(asked.suite)]
     missed = [(work.name, patch) for work in works for patch in work.missed]
     known = Known(works[0])
     for work in works:
+        atexit.register(work.remove)
         work.allow_spawning(known.flags, known.parameters())
     records = run_all(asked, works, all_skips, known)
     known.server.stop()
@@ -281,8 +290,6 @@ def main():
     print(", ".join(f"{number} {status}" for status, number in sorted(total.items())))
     bad = [r for r in records if r["failed"] or r["stale"]]
     print(f"{len(records)} files, {len(bad)} with something wrong, {time.monotonic() - start:.0f} s")
-    for work in works:
-        work.remove()
     sys.exit(1 if bad or missed or unseen else 0)
 
 

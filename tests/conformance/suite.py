@@ -26,7 +26,7 @@ CACHE = os.path.join(HERE, ".cache")
 TOOLS = os.path.join(CACHE, "tools", "usr", "bin")
 HOST = "127.0.0.1"
 # A case that says nothing for as long hangs.
-CASE_SECONDS = int(os.environ.get('CASE_SECONDS', 60))
+CASE_SECONDS = int(os.environ.get("CASE_SECONDS", "60"))
 # What is left of a file after a case that hung or killed the server is run again so many times.
 ATTEMPTS = 4
 START_SECONDS = 20
@@ -35,6 +35,8 @@ LOG_LINES_SHOWN = 15
 # Ports for the servers that the suites start: each client has some of its own.
 SPAWN_PORTS, SPAWN_PORT_COUNT, SPAWN_RANGES = 12000, 100, 80
 SPAWNS = itertools.count()
+# Our servers and the suites' clients.
+RUNNING = []
 BUG_MARKS = re.compile(rb"panicked|addresssanitizer|thread '.*' has overflowed", re.IGNORECASE)
 
 # How a case ended: ok, failed, ignored (by its tags) or skipped (by us). Names of what happens
@@ -113,6 +115,7 @@ class Server:
             self.process = subprocess.Popen(
                 command, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
+        RUNNING.append(self.process)
         self._wait()
 
     def _wait(self):
@@ -163,6 +166,17 @@ def tail(path):
     """The last lines of a log."""
     with open(path, "rb") as log:
         return b"\n".join(log.read().splitlines()[-LOG_LINES_SHOWN:]).decode("latin-1")
+
+
+def kill_all():
+    """Ends what still runs, when the run itself is ended."""
+    for process in RUNNING:
+        if process.poll() is None:
+            try:
+                # A client leads a group: its servers end with it.
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                process.kill()
 
 
 def free_port():
@@ -307,6 +321,8 @@ class Client:
             env={**os.environ, "TERM": "dumb"},
             start_new_session=True,
         )
+
+        RUNNING.append(self.process)
 
     def run(self, run, server):
         """Runs the file; returns what went wrong, or nothing."""
