@@ -99,7 +99,10 @@ fn reset(call: &mut Call<'_>) -> Result<Flow, Failure> {
     session.speak(false);
     session.client.names.lock().name.clear();
     session.authenticated = call.server.config.password.read().is_empty();
-    session.muted = Muted::No;
+    // A reply that is skipped stays so, even this one.
+    if session.muted == Muted::All {
+        session.muted = Muted::No;
+    }
     let client = &session.client;
     client.set(ClientFlags::MONITOR | ClientFlags::NO_EVICT | ClientFlags::NO_TOUCH, false);
     call.server.monitors.remove(client.id);
