@@ -217,7 +217,7 @@ mod tests {
         assert_eq!(event.graph(9, 80), "");
         [10, 20, 40, 130].into_iter().enumerate().for_each(|(at, ms)| event.note(at as u64, ms));
         let graph = event.graph(60, 80);
-        let expected = ["   `", "    ", "    ", "__` ", "    ", "1555", "m987", " sss", ""];
+        let expected = ["   `", "    ", "  _ ", "_-  ", "    ", "1555", "m987", " sss", ""];
         assert_eq!(graph.split('\n').collect::<Vec<_>>(), expected);
     }
 }

@@ -109,6 +109,9 @@ fn generate(command: &Registered, all: bool, choice: usize) -> Vec<Word> {
     call
 }
 
+/// Commands whose arity lets fewer words pass than they need, as Redis's does; they say so then.
+const LOOSE: &[&str] = &["hotkeys|start"];
+
 #[test]
 fn arguments_agree_with_arities() {
     let registry = Registry::new();
@@ -122,6 +125,9 @@ fn arguments_agree_with_arities() {
         }
         let listed = !is_bare || arity == i16::try_from(name_words).unwrap();
         assert!(listed, "{name} may have arguments, but none are listed");
+        if LOOSE.contains(&name) {
+            continue;
+        }
         assert_eq!(generate(command, false, 0).len(), least, "{name}: fewest words");
         let most = (0..CHOICES).map(|choice| generate(command, true, choice).len()).max();
         assert_eq!(most > Some(least), arity < 0, "{name}: {most:?} words at most");
