@@ -15,7 +15,6 @@ use parking_lot::Mutex;
 
 use super::file::{self, Syntax};
 use super::parameter::{Effect, Parameter};
-use super::shape::Shape;
 use super::{Config, parameter, parameters, sources};
 
 /// What stands before lines that were appended.
@@ -69,7 +68,7 @@ pub fn rewrite(config: &Config) -> Result<(), RewriteError> {
 }
 
 fn line_of(syntax: Syntax, parameter: &Parameter, config: &Config) -> Result<String, RewriteError> {
-    let many = matches!(parameter.shape, Shape::List);
+    let many = parameter.shape.is_many();
     file::write_line(syntax, parameter.name, &parameter.get(config), many).ok_or_else(|| {
         let why = format!("a file of flags cannot hold the value of {}", parameter.name);
         RewriteError::Failed(why)

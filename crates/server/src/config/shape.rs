@@ -13,6 +13,8 @@ pub enum Shape {
     Bool,
     /// One of some words.
     Word(&'static [&'static str]),
+    /// Some of these words, shown in the order in which they stand here.
+    Words(&'static [&'static str]),
     /// A number with a fraction, in a range.
     Decimal(f64, f64),
     /// Any text.
@@ -60,7 +62,18 @@ fn within(value: i64, min: i64, max: i64) -> Result<Value, String> {
     }
 }
 
+/// The word among some that a text means.
+fn one_of(words: &[&'static str], text: &str) -> Result<&'static str, String> {
+    let found = words.iter().copied().find(|word| word.eq_ignore_ascii_case(text));
+    found.ok_or_else(|| format!("argument(s) must be one of the following: {}", words.join(", ")))
+}
+
 impl Shape {
+    /// Whether a value may be several words.
+    pub const fn is_many(&self) -> bool {
+        matches!(self, Self::List | Self::Words(_))
+    }
+
     /// Reads a value; the error is Redis's.
     pub fn read(&self, text: &str) -> Result<Value, String> {
         match *self {
@@ -81,12 +94,16 @@ impl Shape {
                 "no" | "false" | "0" => Ok(Value::Number(0)),
                 _ => Err("argument must be 'yes' or 'no'".to_owned()),
             },
-            Self::Word(words) => {
-                let found = words.iter().find(|word| word.eq_ignore_ascii_case(text));
-                found.map(|word| Value::Text((*word).to_owned())).ok_or_else(|| {
-                    let words = words.join(", ");
-                    format!("argument(s) must be one of the following: {words}")
-                })
+            Self::Word(words) => one_of(words, text).map(|word| Value::Text(word.to_owned())),
+            Self::Words(words) => {
+                let given = text.split_ascii_whitespace().map(|word| one_of(words, word));
+                let given = given.collect::<Result<Vec<_>, _>>()?;
+                let ordered = words.iter().copied().filter(|word| given.contains(word));
+                let text = ordered.collect::<Vec<_>>().join(" ");
+                if text.is_empty() {
+                    one_of(words, "")?;
+                }
+                Ok(Value::Text(text))
             }
             Self::Decimal(min, max) => match text.parse::<f64>() {
                 Ok(value) if (min..=max).contains(&value) => Ok(Value::Text(text.to_owned())),

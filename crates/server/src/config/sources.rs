@@ -146,9 +146,10 @@ fn meaning(name: &str, values: Vec<String>) -> Result<(&'static Parameter, Strin
     };
     let value = match values.as_slice() {
         [] if matches!(found.shape, Shape::Bool) => "yes".to_owned(),
+        [] if found.name == "save" => String::new(),
         [] => return Err(Unclear::Values("needs a value")),
         [one] => one.clone(),
-        several if matches!(found.shape, Shape::List) => several.join(" "),
+        several if found.shape.is_many() => several.join(" "),
         _ => return Err(Unclear::Values("takes one value")),
     };
     Ok((found, value))
@@ -185,9 +186,13 @@ impl Given {
                 self.stdin = true;
                 continue;
             }
-            let Some(flag) = word.strip_prefix("--").or_else(|| word.strip_prefix('-')) else {
+            let Some(flag) = flag_of(&word) else {
                 return Err(format!("unexpected argument '{word}'; see --help"));
             };
+            if let Some((name, values)) = line_of(flag)? {
+                self.set(&name, values)?;
+                continue;
+            }
             let (name, inline) = match flag.split_once('=') {
                 Some((name, value)) => (name, Some(value.to_owned())),
                 None => (flag, None),
@@ -197,7 +202,7 @@ impl Given {
                 return Ok(());
             }
             let is_file = matches!(folded(name).as_str(), "config" | "flagfile");
-            let shape = parameter(name).map_or(Shape::Text, |parameter| parameter.shape);
+            let shape = parameter(name).map_or(Shape::Word(&[]), |parameter| parameter.shape);
             let values = match inline {
                 Some(value) => vec![value],
                 // What is unknown takes no value, so that the flag before a value is blamed.
@@ -211,13 +216,34 @@ impl Given {
                 *(if is_config { &mut self.config } else { &mut self.flags }) = path;
                 continue;
             }
-            let (parameter, value) = meaning(name, values).map_err(|error| match error {
-                Unclear::Unknown => unknown("flag", "--", name),
-                Unclear::Values(why) => format!("--{name} {why}"),
-            })?;
-            self.line.push(Setting { parameter, value, place: format!("--{name}") });
+            self.set(name, values)?;
         }
         Ok(())
+    }
+
+    /// Takes a flag of the command line.
+    fn set(&mut self, name: &str, values: Vec<String>) -> Result<(), String> {
+        let (parameter, value) = meaning(name, values).map_err(|error| match error {
+            Unclear::Unknown => unknown("flag", "--", name),
+            Unclear::Values(why) => format!("--{name} {why}"),
+        })?;
+        self.line.push(Setting { parameter, value, place: format!("--{name}") });
+        Ok(())
+    }
+}
+
+/// What follows the dashes of a flag. As in Redis, a parameter's name alone is one, too.
+fn flag_of(word: &str) -> Option<&str> {
+    let dashed = word.strip_prefix("--").or_else(|| word.strip_prefix('-'));
+    dashed.or_else(|| parameter(word).map(|_| word))
+}
+
+/// A flag and its values in one word, `"--maxmemory 1gb"`: a line of a file in Redis's syntax.
+fn line_of(flag: &str) -> Result<Option<(String, Vec<String>)>, String> {
+    let end = flag.find(|c: char| c == '=' || c.is_ascii_whitespace());
+    match end.and_then(|end| flag.as_bytes().get(end)) {
+        None | Some(b'=') => Ok(None),
+        Some(_) => file::read_line(Syntax::Redis, flag).map_err(|why| format!("--{flag}: {why}")),
     }
 }
 
@@ -243,11 +269,14 @@ fn values_of(
         chars.next() == Some('-') && chars.next().is_some_and(|c| c.is_ascii_alphabetic())
     };
     let mut values = Vec::new();
+    let is_many = shape.is_many();
     while let Some(word) = words.next_if(|word| {
         let is_flag = match (shape, values.is_empty()) {
             (Shape::Bool, true) => word.starts_with('-'),
+            // Only a text may look like a flag.
+            (Shape::Text, true) => false,
             (_, true) => word.starts_with("--"),
-            (Shape::List, false) => word.starts_with("--") || starts_flag(word),
+            (_, false) if is_many => word.starts_with("--") || starts_flag(word),
             (_, false) => true,
         };
         !is_flag

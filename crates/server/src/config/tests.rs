@@ -138,6 +138,23 @@ fn a_flag_may_take_several_words() {
 }
 
 #[test]
+fn flags_may_be_written_as_lines_of_a_file() {
+    for (words, name, expected) in [
+        (&["--maxmemory 700mb"][..], "maxmemory", "734003200"),
+        (&["--maxmemory '1kb'", "--port=1"], "maxmemory", "1024"),
+        (&["--port", "1", "loglevel", "verbose"], "loglevel", "verbose"),
+        (&["--requirepass=a b"], "requirepass", "a b"),
+        (&["--logfile", "--port", "--port", "1"], "logfile", "--port"),
+        (&["--save", "--port", "1"], "save", ""),
+        (&["--shutdown-on-sigint", "force", "NOSAVE", "--port", "1"], "port", "1"),
+        (&["--shutdown-on-sigint", "force", "NOSAVE"], "shutdown-on-sigint", "nosave force"),
+        (&["--shutdown-on-sigterm", "now force"], "shutdown-on-sigterm", "now force"),
+    ] {
+        assert_eq!(get(&configured(words), name), expected, "{words:?}");
+    }
+}
+
+#[test]
 fn wrong_words_are_told() {
     for (words, expected) in [
         (&["--prot", "1"][..], "unknown flag --prot; did you mean --port?"),
@@ -146,6 +163,14 @@ fn wrong_words_are_told() {
         (&["--port", "70000"], "--port 70000: argument must be between -1 and 65535 inclusive"),
         (&["--port"], "--port needs a value"),
         (&["--port", "1", "2"], "unexpected argument '2'; see --help"),
+        (&["--port '1"], "--port '1: unbalanced quotes"),
+        (&["--port", "--threads", "1"], "--port needs a value"),
+        (
+            &["--shutdown-on-sigint", "later"],
+            "--shutdown-on-sigint later: argument(s) must be one \
+            of the following: default, save, nosave, now, force",
+        ),
+        (&["--config", "--port", "1"], "--config needs a value"),
         (&["--config"], "--config needs a value"),
         (&["--port", "1", "word"], "unexpected argument 'word'; see --help"),
         (&["--noport"], "unknown flag --noport; did you mean --port?"),

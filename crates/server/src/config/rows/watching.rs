@@ -7,6 +7,7 @@ use crate::process;
 
 const LEVELS: Shape = Shape::Word(&["debug", "verbose", "notice", "warning", "nothing"]);
 const SUPERVISED: Shape = Shape::Word(&["no", "systemd", "auto"]);
+const ON_SIGNAL: Shape = Shape::Words(&["default", "save", "nosave", "now", "force"]);
 const FORMATS: Shape = Shape::Word(&["legacy", "logfmt", "json"]);
 const TIMESTAMPS: Shape = Shape::Word(&["legacy", "iso8601", "milliseconds"]);
 const NO_DAEMON: &str = "start it by a service manager, or in the background by the shell";
@@ -65,8 +66,8 @@ pub const PROCESS: &[Parameter] = &[
     kept("crash-memcheck-enabled", "yes", BOOL, NO_REPORT),
     kept("ignore-warnings", "", TEXT, "none is left out"),
     kept("shutdown-timeout", "10", COUNT, "there are no replicas to wait for"),
-    kept("shutdown-on-sigint", "default", LIST, AT_ONCE),
-    kept("shutdown-on-sigterm", "default", LIST, AT_ONCE),
+    kept("shutdown-on-sigint", "default", ON_SIGNAL, AT_ONCE),
+    kept("shutdown-on-sigterm", "default", ON_SIGNAL, AT_ONCE),
     kept("background-debug-jobs", "no", BOOL, "DEBUG runs in the background when it takes long"),
 ];
 
