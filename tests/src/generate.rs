@@ -258,7 +258,7 @@ fn names_itself(words: &Words) -> bool {
 }
 
 /// Replaces what would make servers differ by chance, or reach into other connections' databases.
-fn tame(words: &mut Words, random: &mut Random, place: Place<'_>) {
+pub fn tame(words: &mut Words, random: &mut Random, place: Place<'_>) {
     let Some(first) = words.first() else { return };
     let name = lower(first);
     match name.as_str() {

@@ -170,6 +170,10 @@ impl Access {
     /// which GET and conditions make a difference, or DELEX, for which conditions do.
     pub fn in_call<'a>(self, words: impl Iterator<Item = &'a [u8]>) -> Self {
         let is_value_first = self == Self::EXCHANGE_VARIABLE;
+        if !is_value_first && self != Self::REMOVE_VARIABLE {
+            // Asked for each of many keys: the words are only looked at where they matter.
+            return self;
+        }
         let (mut gets, mut asks) = (false, false);
         for word in words.skip(usize::from(is_value_first)) {
             let is = |token: &str| word.eq_ignore_ascii_case(token.as_bytes());

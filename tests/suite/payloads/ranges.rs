@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
+use tests::generate::{Place, tame};
 use tests::judge::{How, Verdict};
+use tests::random::Random;
 use tests::resp::{Value, encode};
 use tests::server::Server;
 use tests::tree::{self, Argument, Call};
@@ -167,6 +169,8 @@ fn every_number_of_every_command_at_every_extreme() {
     let mut calls = shared(&own, &known);
     let is_new = |call: &&Call| !known.contains_key(&call.name) && call.arguments.is_some();
     calls.extend(own.values().filter(is_new).cloned());
+    let databases: Vec<u32> = (0..16).collect();
+    let (mut random, place) = (Random::new(1), Place { databases: &databases, alone: true });
     let (mut report, mut tried) = (String::new(), 0);
     for resp3 in [false, true] {
         let connect = |server: &Server| {
@@ -182,7 +186,9 @@ fn every_number_of_every_command_at_every_extreme() {
                 for number in NUMBERS {
                     let mut words = form.clone();
                     words[at] = (*number).to_owned();
-                    let words: Vec<Vec<u8>> = words.into_iter().map(String::into_bytes).collect();
+                    let mut words: Vec<Vec<u8>> =
+                        words.into_iter().map(String::into_bytes).collect();
+                    tame(&mut words, &mut random, place);
                     let mut stream = encode(&["SELECT", "0"]);
                     stream.extend(encode(&["MSET", "n", "10", "m", "hello"]));
                     stream.extend(encode(&words));
