@@ -82,6 +82,20 @@ impl Client {
         std::thread::spawn(move || drop(stream.write_all(&bytes)))
     }
 
+    /// The same in pieces of at most so many bytes.
+    ///
+    /// # Panics
+    /// When the connection cannot be shared.
+    pub fn send_pieces_beside(&self, bytes: Vec<u8>, len: usize) -> std::thread::JoinHandle<()> {
+        let Stream::Tcp(stream) = &self.stream else { panic!("only over TCP") };
+        let mut stream = stream.try_clone().unwrap();
+        std::thread::spawn(move || {
+            for piece in bytes.chunks(len) {
+                stream.write_all(piece).unwrap_or_else(|error| panic!("cannot send: {error}"));
+            }
+        })
+    }
+
     /// Says that nothing more will be sent.
     ///
     /// # Panics

@@ -48,9 +48,9 @@ impl Server {
     /// # Panics
     /// When it does not answer.
     pub fn start_with(flags: &[&str], environment: &[(&str, &str)]) -> Self {
-        let given = |name: &str| flags.iter().any(|flag| flag.starts_with(name));
         let mut command = Command::new(binary());
         command.envs(environment.iter().copied());
+        let given = |name: &str| flags.iter().any(|flag| flag.starts_with(name));
         if !given("--port") {
             command.args(["--port", "-1"]);
         }
@@ -149,9 +149,21 @@ impl Server {
     /// # Panics
     /// When there is no such process.
     pub fn resident_bytes(&self) -> u64 {
+        self.status_bytes("VmRSS:")
+    }
+
+    /// The most resident memory that the process has had, in bytes.
+    ///
+    /// # Panics
+    /// When there is no such process.
+    pub fn peak_resident_bytes(&self) -> u64 {
+        self.status_bytes("VmHWM:")
+    }
+
+    fn status_bytes(&self, name: &str) -> u64 {
         let path = format!("/proc/{}/status", self.pid());
         let status = std::fs::read_to_string(path).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
         let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
         kilobytes * 1024
     }

@@ -12,6 +12,7 @@ mod config;
 mod control;
 mod differential;
 mod expiry;
+mod limits;
 mod payloads;
 mod process;
 mod protocol;

@@ -192,14 +192,28 @@ fn an_announced_length_reserves_no_memory() {
 fn web_browsers_are_not_served() {
     // Redis ends a connection that speaks HTTP, lest a web page make a browser send commands.
     let server = Server::start(&[]);
-    for first in ["POST / HTTP/1.1", "Host: localhost", "*1\r\n$4\r\npost"] {
+    let firsts = [
+        "POST / HTTP/1.1",
+        "Host: localhost",
+        "*1\r\n$4\r\npost",
+        "GET / HTTP/1.1",
+        "set / HTTP/1.0",
+        "PUT /x HTTP/1.1",
+    ];
+    for (number, first) in firsts.into_iter().enumerate() {
         let mut client = server.connect();
         client.send(format!("{first}\r\nSET attacked yes\r\n").as_bytes());
         assert_eq!(client.bytes_to_end(), b"", "after {first}");
-        let is_told = |line: &String| line.contains("SECURITY ATTACK");
-        wait::until("the log tells", || server.log().iter().any(is_told));
+        wait::until("the operator is told", || {
+            let told = |line: &&String| line.contains("SECURITY ATTACK");
+            server.log().iter().filter(told).count() == number + 1
+        });
         assert!(server.connect().run("GET attacked").is_nothing(), "after {first}");
     }
+    // As arguments of a command that no browser sends, they mean nothing.
+    let mut client = server.connect();
+    assert_eq!(client.command(&["SET", "/", "HTTP/1.1"]), Value::Simple("OK".into()));
+    assert_eq!(client.run("GET /").text(), "HTTP/1.1");
 }
 
 #[test]

@@ -31,10 +31,10 @@ const UNSAFE_FILES: &[&str] = &[
 /// Which of our crates each of them may use.
 const DIRECTIONS: &[(&str, &[&str])] = &[
     ("memory", &[]),
-    ("protocol", &[]),
+    ("protocol", &["memory"]),
     ("table", &["memory"]),
     ("keyspace", &["memory", "table"]),
-    ("commands", &["keyspace", "protocol", "table"]),
+    ("commands", &["keyspace", "memory", "protocol", "table"]),
     ("server", &["commands", "keyspace", "memory", "protocol", "table"]),
 ];
 

@@ -5,14 +5,21 @@
 //! neither waits nor fails. Asking for a key that the row's key specs do not name is a bug, and
 //! ends the process.
 
+use std::sync::Arc;
+
 use keyspace::shards::{HeldSet, HeldShard};
 use keyspace::{DATABASES, Db, Key, Keyspace, Shard};
+use memory::Part;
 use protocol::number::parse_i64;
+use protocol::output::BY_REFERENCE_MIN;
 use protocol::reply::Reply;
 use protocol::request::Arg;
-use table::Value;
+use table::{Entry, Value};
 
 use crate::failure::Failure;
+
+/// A command that copies more bytes than this does so in the worker pool: a few milliseconds.
+const QUICK_COPY_MAX: usize = 4 * 1024 * 1024;
 
 /// The words of a command, in the buffer where they arrived.
 #[derive(Clone, Copy)]
@@ -121,6 +128,8 @@ pub struct Context<'a> {
     pub keyspace: &'static Keyspace,
     /// The command's words.
     pub args: Args<'a>,
+    /// The block that the words lie in, if a value that came in it may keep it.
+    pub block: Option<&'a Arc<Vec<u8>>>,
     /// Its keys, in the order of the words.
     pub keys: &'a [KeyAt],
     /// The shards of its keys.
@@ -195,6 +204,35 @@ impl<'a> Context<'a> {
         self.keyspace.try_borrow(number).map(ShardRef::Borrowed).ok_or(Failure::Detach)
     }
 
+    /// The word `index` as a value to store. One that is most of its block is held on to; one that
+    /// would take long to copy is left to the worker pool.
+    #[inline]
+    pub fn value(&self, index: usize) -> Result<Value<'a>, Failure> {
+        let word = self.args.get(index);
+        if word.len() < BY_REFERENCE_MIN { Ok(Value::of(word)) } else { self.large_value(word) }
+    }
+
+    #[cold]
+    fn large_value(&self, word: &'a [u8]) -> Result<Value<'a>, Failure> {
+        let value = storable(self.block, word);
+        self.allow_copy(copied(&value))?;
+        Ok(value)
+    }
+
+    /// Sends a command that stores the words at `indices` to the worker pool if copying them takes
+    /// long.
+    pub fn check_values(&self, indices: impl Iterator<Item = usize>) -> Result<(), Failure> {
+        let bytes = indices.map(|index| copied(&storable(self.block, self.args.get(index))));
+        self.allow_copy(bytes.fold(0, usize::saturating_add))
+    }
+
+    /// Sends a command that is about to copy so many bytes to the worker pool if it should be
+    /// there.
+    #[inline]
+    pub fn allow_copy(&self, bytes: usize) -> Result<(), Failure> {
+        if bytes > QUICK_COPY_MAX && !self.may_wait { Err(Failure::Detach) } else { Ok(()) }
+    }
+
     /// The word `index` as an integer.
     #[inline]
     pub fn int(&self, index: usize) -> Result<i64, Failure> {
@@ -214,12 +252,34 @@ fn held<'s>(shards: &'s mut Shards<'_>, number: u16) -> &'s mut Shard {
     }
 }
 
-/// Writes a value as a bulk string.
+/// Writes the string of an entry as a bulk string, a large one by reference.
 #[inline]
-pub fn reply_value(reply: &mut Reply<'_>, value: Value<'_>) {
-    match value {
+pub fn reply_string(reply: &mut Reply<'_>, entry: &Entry) {
+    match entry.value() {
         Value::Int(number) => reply.bulk_integer(number),
-        Value::Bytes(bytes) => reply.bulk(bytes),
+        Value::Bytes(bytes) if bytes.len() < BY_REFERENCE_MIN => reply.bulk(bytes),
+        value => match entry.blob() {
+            Some(blob) => reply.bulk_blob(blob),
+            None => value.with_bytes(|bytes| reply.bulk(bytes)),
+        },
+    }
+}
+
+/// A word as a value, however long it takes to copy; see [`Context::check_values`].
+#[inline]
+pub fn storable<'a>(block: Option<&'a Arc<Vec<u8>>>, word: &'a [u8]) -> Value<'a> {
+    if word.len() < BY_REFERENCE_MIN {
+        return Value::of(word);
+    }
+    let part = block.and_then(|block| Part::of(block, word));
+    part.map_or(Value::Bytes(word), Value::Part)
+}
+
+/// Bytes that storing a value copies.
+fn copied(value: &Value<'_>) -> usize {
+    match value {
+        Value::Bytes(bytes) => bytes.len(),
+        Value::Int(_) | Value::Part(_) => 0,
     }
 }
 

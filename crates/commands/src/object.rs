@@ -64,7 +64,7 @@ pub fn encoding_of(entry: &Entry) -> &'static str {
         _ if entry.is_edited() => "raw",
         Value::Int(_) => "int",
         Value::Bytes(bytes) if bytes.len() <= EMBEDDED_MAX => "embstr",
-        Value::Bytes(_) => "raw",
+        Value::Bytes(_) | Value::Part(_) => "raw",
     }
 }
 

@@ -134,9 +134,14 @@ fn walk_some(
     }
 }
 
+/// Bytes of a chunk of a long reply.
+const CHUNK: usize = 256 * 1024;
+
 /// Keys found, as encoded replies.
 #[derive(Default)]
 struct Found {
+    /// Full chunks, which are sent as they are: one growing vector would be copied again and again.
+    chunks: Vec<Vec<u8>>,
     encoded: Vec<u8>,
     count: usize,
 }
@@ -145,10 +150,15 @@ impl Found {
     fn push(&mut self, entry: &Entry) {
         self.count = self.count.saturating_add(1);
         Reply::new(&mut self.encoded, false).bulk(entry.key());
+        if self.encoded.len() >= CHUNK {
+            let room = Vec::with_capacity(CHUNK.saturating_add(CHUNK / 16));
+            self.chunks.push(std::mem::replace(&mut self.encoded, room));
+        }
     }
 
-    fn show(&self, reply: &mut Reply<'_>) {
+    fn show(self, reply: &mut Reply<'_>) {
         reply.array(self.count);
+        self.chunks.into_iter().for_each(|chunk| reply.encoded_chunk(chunk));
         reply.encoded(&self.encoded);
     }
 }

@@ -18,7 +18,7 @@ use keyspace::db::EntryMut;
 use keyspace::{Db, Key};
 use table::{Entry, Value};
 
-use crate::context::{Context, reply_value};
+use crate::context::{Context, reply_string};
 use crate::deadline::{Unit, deadline};
 use crate::failure::{Failure, Outcome};
 use crate::spec::arguments::{
@@ -311,7 +311,7 @@ fn get(ctx: &mut Context<'_>) -> Outcome {
     let (key, now_ms) = (ctx.key(0), ctx.now_ms);
     let (db, reply) = ctx.open(&key);
     match db.read(&key, now_ms) {
-        Some(entry) => reply_value(reply, entry.value()),
+        Some(entry) => reply_string(reply, &entry),
         None => reply.null(),
     }
     Ok(())
@@ -321,7 +321,7 @@ fn set(ctx: &mut Context<'_>) -> Outcome {
     if ctx.args.len() > 3 {
         return set_with_options(ctx);
     }
-    let (key, now_ms, value) = (ctx.key(0), ctx.now_ms, Value::of(ctx.args.get(2)));
+    let (key, now_ms, value) = (ctx.key(0), ctx.now_ms, ctx.value(2)?);
     let (db, reply) = ctx.open(&key);
     db.set(&key, value, None, now_ms);
     reply.ok();
@@ -330,19 +330,19 @@ fn set(ctx: &mut Context<'_>) -> Outcome {
 
 #[inline(never)]
 fn set_with_options(ctx: &mut Context<'_>) -> Outcome {
-    let (key, now_ms, value) = (ctx.key(0), ctx.now_ms, Value::of(ctx.args.get(2)));
+    let (key, now_ms, value) = (ctx.key(0), ctx.now_ms, ctx.value(2)?);
     let options = set_options::parse(ctx.args.from(3), Takes::SET)?;
     let expiry = options.expiry.resolve(now_ms, ctx.name)?;
     let (db, reply) = ctx.open(&key);
-    let mut answer = |old: Option<Value<'_>>, holds| match old {
-        Some(old) if options.get => reply_value(reply, old),
+    let mut answer = |old: Option<&Entry>, holds| match old {
+        Some(old) if options.get => reply_string(reply, old),
         None if options.get => reply.null(),
         _ if holds => reply.ok(),
         _ => reply.null(),
     };
     if let Some(mut entry) = find(db, &key, &options, now_ms) {
         let holds = options.condition.holds(Some(entry.value()))?;
-        answer(Some(entry.value()), holds);
+        answer(Some(&entry), holds);
         if holds {
             if options.stick && !entry.is_sticky() {
                 entry.set_sticky(true);
@@ -409,7 +409,7 @@ fn create(
 }
 
 fn setnx(ctx: &mut Context<'_>) -> Outcome {
-    let (key, now_ms, value) = (ctx.key(0), ctx.now_ms, Value::of(ctx.args.get(2)));
+    let (key, now_ms, value) = (ctx.key(0), ctx.now_ms, ctx.value(2)?);
     let (db, reply) = ctx.open(&key);
     let is_missing = db.get(&key, now_ms).is_none();
     if is_missing {
@@ -428,7 +428,7 @@ fn psetex(ctx: &mut Context<'_>) -> Outcome {
 }
 
 fn set_for(ctx: &mut Context<'_>, unit: Unit) -> Outcome {
-    let (key, now_ms, value) = (ctx.key(0), ctx.now_ms, Value::of(ctx.args.get(3)));
+    let (key, now_ms, value) = (ctx.key(0), ctx.now_ms, ctx.value(3)?);
     let at = deadline(ctx.args.get(2), unit, false, now_ms, ctx.name)?;
     let (db, reply) = ctx.open(&key);
     db.set(&key, value, Some(at), now_ms);
@@ -437,10 +437,10 @@ fn set_for(ctx: &mut Context<'_>, unit: Unit) -> Outcome {
 }
 
 fn getset(ctx: &mut Context<'_>) -> Outcome {
-    let (key, now_ms, value) = (ctx.key(0), ctx.now_ms, Value::of(ctx.args.get(2)));
+    let (key, now_ms, value) = (ctx.key(0), ctx.now_ms, ctx.value(2)?);
     let (db, reply) = ctx.open(&key);
     if let Some(mut entry) = db.read_mut(&key, now_ms) {
-        reply_value(reply, entry.value());
+        reply_string(reply, &entry);
         entry.set(value, None);
     } else {
         reply.null();
@@ -454,7 +454,7 @@ fn getdel(ctx: &mut Context<'_>) -> Outcome {
     let (db, reply) = ctx.open(&key);
     match db.read_mut(&key, now_ms) {
         Some(entry) => {
-            reply_value(reply, entry.value());
+            reply_string(reply, &entry);
             entry.remove();
         }
         None => reply.null(),
@@ -472,7 +472,7 @@ fn getex(ctx: &mut Context<'_>) -> Outcome {
     };
     // As in Redis, nobody looks at the deadline for a key that does not exist.
     let expiry = options.expiry.resolve(now_ms, name)?;
-    reply_value(reply, entry.value());
+    reply_string(reply, &entry);
     match expiry {
         Expiry::Unsaid | Expiry::Keep => {}
         Expiry::Persist if entry.expires_at().is_none() => {}

@@ -9,12 +9,16 @@
 //! Invariant: for every live block, [`block_size`] of its layout was added once and not yet taken
 //! away. The function depends on the size alone, so the two always match.
 
+pub mod blob;
+
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_void};
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
 use libmimalloc_sys as mi;
+
+pub use blob::{Blob, Part};
 
 /// A thread publishes its count when it has moved by this many bytes.
 pub const PUBLISH_STEP: i64 = 64 * 1024;

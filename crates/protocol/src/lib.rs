@@ -3,6 +3,7 @@
 //! * [`request`] cuts a receive buffer into commands without copying their arguments.
 //! * [`inline`] splits a line typed by a human (or found in a configuration file) into words.
 //! * [`reply`] appends replies in RESP2 or RESP3 to a byte vector.
+//! * [`output`] keeps them until they are sent, large values by reference.
 //! * [`number`] reads and writes numbers as strictly as Redis does.
 //! * [`error`] names what a client can get wrong, in the words of Redis.
 //!
@@ -25,5 +26,6 @@
 pub mod error;
 pub mod inline;
 pub mod number;
+pub mod output;
 pub mod reply;
 pub mod request;

@@ -19,8 +19,11 @@
 //! only take back what this writer has written. Counting elements is the command's business: an
 //! array header of `n` must be followed by `n` replies.
 
+use memory::Blob;
+
 use crate::error::ProtocolError;
 use crate::number::write_f64;
+use crate::output::{Blobs, Sink};
 
 const LINE_END: &[u8; 2] = b"\r\n";
 /// More than any header line needs: marker, 20 digits, CRLF, and the CRLF behind a bulk.
@@ -30,16 +33,19 @@ const HEADER_LEN_MAX: usize = 32;
 #[derive(Debug)]
 pub struct Reply<'a> {
     out: &'a mut Vec<u8>,
+    /// Where values by reference go, if they may.
+    blobs: Option<&'a mut Blobs>,
     start: usize,
     resp3: bool,
 }
 
 impl<'a> Reply<'a> {
-    /// A writer that appends to `out`.
+    /// A writer that appends to bytes, or to an output, where large values go by reference.
     #[inline]
-    pub fn new(out: &'a mut Vec<u8>, resp3: bool) -> Self {
+    pub fn new(sink: &'a mut impl Sink, resp3: bool) -> Self {
+        let (out, blobs) = sink.parts();
         let start = out.len();
-        Self { out, start, resp3 }
+        Self { out, blobs, start, resp3 }
     }
 
     /// Whether the client speaks RESP3.
@@ -53,7 +59,7 @@ impl<'a> Reply<'a> {
         self.resp3 = resp3;
     }
 
-    /// The length of the whole output so far, a mark for [`Self::truncate`].
+    /// The bytes of the output so far, a mark for [`Self::truncate`].
     #[inline]
     pub fn len(&self) -> usize {
         self.out.len()
@@ -69,7 +75,11 @@ impl<'a> Reply<'a> {
     #[inline]
     pub fn truncate(&mut self, len: usize) {
         debug_assert!(len >= self.start, "a writer takes back only its own replies");
-        self.out.truncate(len.max(self.start));
+        let mark = len.max(self.start);
+        self.out.truncate(mark);
+        if let Some(blobs) = &mut self.blobs {
+            blobs.truncate(mark);
+        }
     }
 
     /// The status `OK`.
@@ -129,9 +139,30 @@ impl<'a> Reply<'a> {
         self.out.extend_from_slice(LINE_END);
     }
 
+    /// A string of bytes by reference. For small ones, a copy costs less.
+    #[cold]
+    pub fn bulk_blob(&mut self, blob: Blob) {
+        let Some(blobs) = &mut self.blobs else { return self.bulk(&blob) };
+        // The header lies before the blob and the line end behind it, so a mark is never between.
+        self.out.push(b'$');
+        self.out.extend_from_slice(itoa::Buffer::new().format(blob.len()).as_bytes());
+        self.out.extend_from_slice(LINE_END);
+        blobs.push(self.out.len(), blob);
+        self.out.extend_from_slice(LINE_END);
+    }
+
     /// Replies that another writer has encoded.
     pub fn encoded(&mut self, replies: &[u8]) {
         self.out.extend_from_slice(replies);
+    }
+
+    /// The same for many bytes, which are not copied. Something must have been written before.
+    #[cold]
+    pub fn encoded_chunk(&mut self, replies: Vec<u8>) {
+        match &mut self.blobs {
+            Some(blobs) => blobs.push(self.out.len(), Blob::new(replies)),
+            None => self.out.extend_from_slice(&replies),
+        }
     }
 
     /// An integer as a string, without a detour over the heap.

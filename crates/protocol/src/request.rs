@@ -126,6 +126,8 @@ pub struct Parser {
     args_left: usize,
     /// No byte before this one ends the line that begins at `position`.
     searched: usize,
+    /// Where the argument ends of which the length is known and bytes are missing, or zero.
+    wanted: usize,
 }
 
 impl Parser {
@@ -177,6 +179,18 @@ impl Parser {
         }
         *self = Self::default();
         Ok(Parsed::Command { consumed: position })
+    }
+
+    /// Bytes of the command that the current argument needs, its line end included, once its length
+    /// is known; zero before.
+    #[inline]
+    pub fn wanted(&self) -> usize {
+        self.wanted
+    }
+
+    /// About how many bytes of these are the argument itself.
+    pub fn wanted_argument(&self) -> usize {
+        self.wanted.saturating_sub(self.position)
     }
 
     /// Whether no part of a command was seen yet: the connection may be closed or put to sleep.
@@ -233,6 +247,7 @@ impl Parser {
         position: usize,
         limits: &Limits,
     ) -> Result<Option<(Arg, usize)>, ProtocolError> {
+        self.wanted = 0;
         match buf.get(position) {
             None => return Ok(None),
             Some(b'$') => {}
@@ -255,7 +270,10 @@ impl Parser {
         };
         let end = start.checked_add(len).ok_or(ProtocolError::CommandTooLong)?;
         match buf.get(end..).and_then(|tail| tail.first_chunk::<LINE_END_LEN>()) {
-            None => Ok(None),
+            None => {
+                self.wanted = end.saturating_add(LINE_END_LEN);
+                Ok(None)
+            }
             Some(b"\r\n") => {
                 let arg = Arg { start: arg_start, len: arg_len };
                 Ok(Some((arg, end.saturating_add(LINE_END_LEN))))

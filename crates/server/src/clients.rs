@@ -13,8 +13,9 @@ use std::sync::atomic::{
 use bitflags::bitflags;
 use parking_lot::Mutex;
 
+use crate::connection::Connection;
 use crate::inbox::{Inbox, Message, Token};
-use crate::net::Accepted;
+use crate::net::{Accepted, Address};
 
 bitflags! {
     /// States of a connection that others see.
@@ -52,11 +53,9 @@ pub struct Client {
     /// Its number, unique since the start.
     pub id: u64,
     /// The other side's address.
-    pub addr: String,
+    pub addr: Address,
     /// Our side's address.
-    pub local_addr: String,
-    /// Whether the other side is on this machine.
-    pub is_local: bool,
+    pub local_addr: Address,
     /// The socket's number.
     pub fd: i32,
     /// The thread that serves it.
@@ -73,6 +72,8 @@ pub struct Client {
     commands: AtomicU64,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
+    /// What it keeps: bytes of input, room for more, bytes of output, pieces of output.
+    buffers: [AtomicUsize; 4],
     /// Where its thread is told about it, and its name there.
     home: (Arc<Inbox>, Token),
 }
@@ -169,6 +170,13 @@ impl Client {
         inbox.send(Message::Unblock(*token, error));
     }
 
+    /// Notes what it keeps: bytes of input, room for more, bytes of output, pieces of output.
+    pub fn note_buffers(&self, buffers: [usize; 4]) {
+        for (shown, now) in self.buffers.iter().zip(buffers) {
+            shown.store(now, Relaxed);
+        }
+    }
+
     /// Ends the connection, soon.
     pub fn kill(&self) {
         let (inbox, token) = &self.home;
@@ -180,11 +188,14 @@ impl Client {
         let own = self.names.lock().clone();
         let command = names.get(self.last_command.load(Relaxed) as usize).unwrap_or(&"NULL");
         let age_s = now_ms.saturating_sub(self.since_ms) / 1000;
+        let [input, spare, output, pieces] = self.buffers.each_ref().map(|n| n.load(Relaxed));
+        let memory = size_of::<Connection>() + size_of::<Self>() + input + spare + output;
         let idle_s = now_ms.saturating_sub(self.last_ms.load(Relaxed)) / 1000;
         format!(
             "id={} addr={} laddr={} fd={} name={} age={age_s} idle={idle_s} flags={} db={} sub=0 \
-             psub=0 ssub=0 multi=-1 watch=0 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 \
-             obl=0 oll=0 omem=0 tot-mem=0 events=r cmd={command} user=default redir=-1 resp={} \
+             psub=0 ssub=0 multi=-1 watch=0 qbuf={input} qbuf-free={spare} argv-mem=0 \
+             multi-mem=0 rbs=0 rbp=0 obl=0 oll={pieces} omem={output} tot-mem={memory} events=r \
+             cmd={command} user=default redir=-1 resp={} \
              lib-name={} lib-ver={} io-thread={} tot-net-in={} tot-net-out={} tot-cmds={}",
             self.id,
             self.addr,
@@ -254,12 +265,12 @@ impl Clients {
         home: (Arc<Inbox>, Token),
         now_ms: u64,
     ) -> Arc<Client> {
-        let flags = if accepted.is_unix { ClientFlags::UNIX_SOCKET } else { ClientFlags::empty() };
+        let flags =
+            if accepted.remote.is_unix() { ClientFlags::UNIX_SOCKET } else { ClientFlags::empty() };
         let client = Arc::new(Client {
             id: self.next_id.fetch_add(1, Relaxed),
             addr: accepted.remote.clone(),
             local_addr: accepted.local.clone(),
-            is_local: accepted.is_local,
             fd: accepted.number(),
             thread,
             since_ms: now_ms,
@@ -272,6 +283,7 @@ impl Clients {
             commands: AtomicU64::new(0),
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
+            buffers: Default::default(),
             home,
         });
         self.threads[thread].clients.lock().insert(client.id, client.clone());

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Wake;
 
 use parking_lot::Mutex;
+use protocol::output::Output;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -29,13 +30,15 @@ pub enum Message {
     /// A connection that waits for shards may get them.
     Poll(Token),
     /// The worker pool has made a connection's reply.
-    Reply(Token, Vec<u8>),
+    Reply(Token, Output),
     /// A connection is to be sent these bytes, which answer no command of its own.
     Push(Token, Arc<[u8]>),
     /// A blocked connection is to go on, with an error or as if its time were over.
     Unblock(Token, bool),
     /// The pause of clients is over.
     Resume,
+    /// Connections are to end when they have been answered.
+    Drain,
     /// A connection is to be ended.
     Kill(Token),
 }

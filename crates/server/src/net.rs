@@ -2,38 +2,83 @@
 //!
 //! A connected socket is a descriptor, of whichever kind; only who listens and accepts knows more.
 
+use std::fmt;
 use std::fs::Permissions;
-use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::io::{self, IoSlice};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, SocketFlags, accept_with, recv, send};
+use rustix::net::{
+    RecvFlags, SendAncillaryBuffer, SendFlags, SocketAddrAny, SocketFlags, acceptfrom_with,
+    getsockname, recv, send, sendmsg,
+};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 /// A socket that accepts connections.
 pub struct Listener {
     socket: OwnedFd,
     /// The path of a unix socket.
-    path: Option<String>,
+    path: Option<Arc<str>>,
+    /// The keepalive that its connections inherit.
+    keepalive_s: Option<u64>,
 }
 
 /// A connected socket on its way to the thread that will serve it.
 pub struct Accepted {
     /// The socket.
     pub socket: OwnedFd,
-    /// The other side, as CLIENT LIST shows it.
-    pub remote: String,
+    /// The other side.
+    pub remote: Address,
     /// Our side.
-    pub local: String,
-    /// Whether the other side is on this machine.
-    pub is_local: bool,
-    /// Whether it came through a unix socket.
-    pub is_unix: bool,
+    pub local: Address,
+}
+
+/// One end of a connection, which CLIENT LIST shows.
+#[derive(Clone)]
+pub enum Address {
+    /// An address and a port.
+    Tcp(SocketAddr),
+    /// The path of our unix socket.
+    Unix(Arc<str>),
+    /// The connection was gone before it could be asked.
+    Unknown,
+}
+
+impl Address {
+    fn of(address: Option<SocketAddrAny>) -> Self {
+        let address = address.and_then(|address| SocketAddr::try_from(address).ok());
+        address.map_or(Self::Unknown, Self::Tcp)
+    }
+
+    /// Whether it is on this machine.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Tcp(address) => address.ip().to_canonical().is_loopback(),
+            Self::Unix(_) => true,
+            Self::Unknown => false,
+        }
+    }
+
+    /// Whether it is a unix socket.
+    pub fn is_unix(&self) -> bool {
+        matches!(self, Self::Unix(_))
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(formatter),
+            Self::Unix(path) => write!(formatter, "{path}:0"),
+            Self::Unknown => formatter.write_str("?:0"),
+        }
+    }
 }
 
 impl Listener {
@@ -47,9 +92,10 @@ impl Listener {
             socket.set_only_v6(true)?;
         }
         socket.set_nonblocking(true)?;
+        socket.set_tcp_nodelay(true)?;
         socket.bind(&address.into())?;
         socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
-        Ok(Self { socket: socket.into(), path: None })
+        Ok(Self { socket: socket.into(), path: None, keepalive_s: None })
     }
 
     /// Listens on a unix socket, in place of a file that a server before may have left. A `mode` of
@@ -64,7 +110,7 @@ impl Listener {
         if mode != 0 {
             std::fs::set_permissions(Path::new(path), Permissions::from_mode(mode))?;
         }
-        Ok(Self { socket: listener.into(), path: Some(path.to_owned()) })
+        Ok(Self { socket: listener.into(), path: Some(path.into()), keepalive_s: None })
     }
 
     /// The TCP port, if it has one.
@@ -73,34 +119,25 @@ impl Listener {
         listener.local_addr().ok().map(|address| address.port())
     }
 
-    /// The next connection, if there is one.
-    pub fn accept(&self, keepalive_s: u64) -> io::Result<Option<Accepted>> {
+    /// The next connection, if there is one. What is set on a listener, its connections inherit;
+    /// that saves calls for each of them.
+    pub fn accept(&mut self, keepalive_s: u64) -> io::Result<Option<Accepted>> {
+        if self.keepalive_s != Some(keepalive_s) && self.path.is_none() {
+            set_keepalive(&self.socket, keepalive_s)?;
+            self.keepalive_s = Some(keepalive_s);
+        }
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        let socket = match accept_with(&self.socket, flags) {
-            Ok(socket) => socket,
+        let (socket, remote) = match acceptfrom_with(&self.socket, flags) {
+            Ok(accepted) => accepted,
             Err(Errno::AGAIN | Errno::CONNABORTED | Errno::INTR) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         if let Some(path) = &self.path {
-            let end = format!("{path}:0");
-            return Ok(Some(Accepted {
-                socket,
-                remote: end.clone(),
-                local: end,
-                is_local: true,
-                is_unix: true,
-            }));
+            let (remote, local) = (Address::Unix(path.clone()), Address::Unix(path.clone()));
+            return Ok(Some(Accepted { socket, remote, local }));
         }
-        let stream = TcpStream::from(socket);
-        // A connection that is gone already has no addresses; reading from it will tell.
-        let text = |address: &io::Result<SocketAddr>| {
-            address.as_ref().map_or_else(|_| "?:0".to_owned(), SocketAddr::to_string)
-        };
-        let peer = stream.peer_addr();
-        let is_local = peer.as_ref().is_ok_and(|peer| peer.ip().to_canonical().is_loopback());
-        let (remote, local) = (text(&peer), text(&stream.local_addr()));
-        tune(&stream, keepalive_s)?;
-        Ok(Some(Accepted { socket: stream.into(), remote, local, is_local, is_unix: false }))
+        let local = Address::of(getsockname(&socket).ok());
+        Ok(Some(Accepted { socket, remote: Address::of(remote), local }))
     }
 }
 
@@ -117,16 +154,24 @@ impl Accepted {
     }
 }
 
-fn tune(stream: &TcpStream, keepalive_s: u64) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    if keepalive_s > 0 {
-        // The kernel takes no more.
-        let time = Duration::from_secs(keepalive_s.min(32_767));
-        let interval = (time / 3).max(Duration::from_secs(1));
-        let keepalive = TcpKeepalive::new().with_time(time).with_interval(interval);
-        SockRef::from(stream).set_tcp_keepalive(&keepalive)?;
+fn set_keepalive(socket: &OwnedFd, keepalive_s: u64) -> io::Result<()> {
+    let socket = SockRef::from(socket);
+    if keepalive_s == 0 {
+        return socket.set_keepalive(false);
     }
-    Ok(())
+    // The kernel takes no more.
+    let time = Duration::from_secs(keepalive_s.min(32_767));
+    let interval = (time / 3).max(Duration::from_secs(1));
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(time).with_interval(interval))
+}
+
+/// Writes what the socket takes of several pieces, see [`write`].
+pub fn write_pieces(socket: &OwnedFd, pieces: &[IoSlice<'_>]) -> Result<usize, Errno> {
+    match sendmsg(socket, pieces, &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL) {
+        Ok(count) => Ok(count),
+        Err(Errno::AGAIN | Errno::INTR) => Ok(0),
+        Err(error) => Err(error),
+    }
 }
 
 /// Reads what is there: `None` when nothing is, zero bytes when the other side is done.

@@ -25,7 +25,9 @@ use commands::{Args, Context, Failure, Handler, KeyAt, Shards};
 use keyspace::Key;
 use keyspace::shards::{HeldSet, HeldShard, all_shards};
 use keyspace::slot::SLOTS_PER_SHARD;
+use memory::{Blob, Part};
 use protocol::error::ProtocolError;
+use protocol::output::Output;
 use protocol::reply::Reply;
 use protocol::request::{Arg, Limits, Parsed, Parser};
 use smallvec::SmallVec;
@@ -33,6 +35,7 @@ use table::peek::Probe;
 
 use crate::clients::Client;
 use crate::connection::Connection;
+use crate::kept::discard_blob;
 use crate::panic;
 use crate::registry::{Registered, Run};
 use crate::server::{Server, now_ms};
@@ -103,6 +106,19 @@ pub struct Progress {
     partial: Vec<Arg>,
 }
 
+impl Progress {
+    /// Bytes of the command that has arrived in part which its current argument needs, if known.
+    #[inline]
+    pub fn wanted(&self) -> usize {
+        self.parser.wanted()
+    }
+
+    /// About how many bytes of these are the argument itself.
+    pub fn wanted_argument(&self) -> usize {
+        self.parser.wanted_argument()
+    }
+}
+
 /// A command with all that it needs to run in the worker pool.
 pub struct Job {
     command: &'static Registered,
@@ -122,7 +138,7 @@ enum Detached {
 }
 
 struct OwnedWords {
-    bytes: Vec<u8>,
+    bytes: Blob,
     args: Vec<Arg>,
     keys: Vec<KeyAt>,
 }
@@ -133,10 +149,15 @@ impl Job {
         matches!(&self.work, Detached::Data(_, set) if !set.is_empty())
     }
 
+    /// Whether it is a command on data.
+    pub fn is_command_on_data(&self) -> bool {
+        matches!(&self.work, Detached::Data(..))
+    }
+
     /// Does the work on a thread that may wait, and returns the reply.
-    pub fn run(self, server: &'static Server) -> Vec<u8> {
+    pub fn run(self, server: &'static Server) -> Output {
         let Self { command, words, client, db, resp3, work } = self;
-        let mut out = Vec::new();
+        let mut out = Output::default();
         let mut reply = Reply::new(&mut out, resp3);
         let args = Args::new(&words.bytes, &words.args);
         panic::note(command.name, words.keys.first());
@@ -147,6 +168,7 @@ impl Job {
                 let mut context = Context {
                     keyspace: server.keyspace,
                     args,
+                    block: Some(words.bytes.block()),
                     keys: &words.keys,
                     shards: if set.is_empty() { Shards::None } else { Shards::Set(&mut set) },
                     reply,
@@ -163,6 +185,7 @@ impl Job {
         let time = since.until(server.stats.now());
         let done = Done { command, args, keys: &words.keys, client: &client, db, time };
         done.note_in_pool(server, words.bytes.len(), &out);
+        discard_blob(words.bytes);
         keyspace::reclaim::settle();
         out
     }
@@ -224,8 +247,10 @@ pub struct Turn<'a> {
     pub session: &'a mut Session,
     /// The bytes that the calls were parsed from.
     pub input: &'a [u8],
+    /// The block that they lie in, if values that came in it may keep it.
+    pub block: Option<&'a Arc<Vec<u8>>>,
     /// Where replies go.
-    pub output: &'a mut Vec<u8>,
+    pub output: &'a mut Output,
     /// The time of these commands.
     pub now_ms: u64,
     /// What is looked at beside the commands themselves.
@@ -325,7 +350,7 @@ impl<'t> Turn<'t> {
         let mut lap = Lap::start(self.server, self.session.client.thread);
         let (mut count, mut ended) = (0, Ok(()));
         for (index, call) in calls.iter().enumerate() {
-            if self.output.len() >= OUTPUT_SLICE {
+            if self.output.total() >= OUTPUT_SLICE {
                 ended = Err((call.bytes.start, Step::Flush));
                 break;
             }
@@ -361,7 +386,9 @@ impl<'t> Turn<'t> {
     fn call(&mut self, call: &Pending, hand: &mut Hand) -> Result<(), Stop> {
         let batch = self.batch;
         let (bytes, args) = self.words(call);
-        let Some(command) = call.command else { return self.refuse_unknown(args) };
+        let Some(command) = call.command.filter(|_| !call.inline || !is_http(args)) else {
+            return self.refuse_unknown(args, call.inline);
+        };
         if !command.spec.accepts(args.len()) {
             return self.reject(&Failure::Arity(command.name.into()));
         }
@@ -381,14 +408,16 @@ impl<'t> Turn<'t> {
         match command.run {
             Run::Data(handler) => {
                 let (server, now_ms) = (self.server, self.now_ms);
-                let data = DataCall { server, command, handler, args, keys, now_ms };
-                data.run(self.session, hand, self.output, || owned(bytes, args, keys))
+                let block = self.block.filter(|_| !call.inline);
+                let data = DataCall { server, command, handler, args, block, keys, now_ms };
+                data.run(self.session, hand, self.output, || owned(bytes, block, args, keys))
             }
             Run::Session(handler) => {
                 // Such a command may look at all shards, so it finds none of them taken by us.
                 hand.one = None;
                 self.session.client.note_command(Some(command.index), self.now_ms);
-                self.call_session(command, handler, args, || owned(bytes, args, keys))
+                let block = self.block.filter(|_| !call.inline);
+                self.call_session(command, handler, args, || owned(bytes, block, args, keys))
             }
         }
     }
@@ -405,7 +434,7 @@ impl<'t> Turn<'t> {
     #[inline]
     fn note(&mut self, lap: &mut Lap, call: &Pending, next: Option<&Pending>, start: usize) {
         let Some(command) = call.command else { return };
-        let bytes = call.bytes.len() | (self.output.len() - start);
+        let bytes = call.bytes.len() | self.output.total_from(start);
         let failed = self.output.get(start) == Some(&b'-');
         lap.calls += 1;
         if command.short
@@ -462,7 +491,7 @@ impl<'t> Turn<'t> {
         let keys = &self.batch.keys[call.keys.clone()];
         let (client, db) = (&self.session.client, self.session.db);
         let done = Done { command, args, keys, client, db, time };
-        done.note(self.server, bytes.len(), reply.len());
+        done.note(self.server, bytes.len(), self.output.total_from(start));
         self.session.mute(self.output, start);
     }
 
@@ -517,8 +546,10 @@ impl<'t> Turn<'t> {
 
     /// Tells that a command does not exist, unless a web browser sent it: that one gets no answer.
     #[cold]
-    fn refuse_unknown(&mut self, args: Args<'_>) -> Result<(), Stop> {
-        if BROWSER_WORDS.iter().any(|word| args.get(0).eq_ignore_ascii_case(word)) {
+    fn refuse_unknown(&mut self, args: Args<'_>, inline: bool) -> Result<(), Stop> {
+        let is_browser = BROWSER_WORDS.iter().any(|word| args.get(0).eq_ignore_ascii_case(word))
+            || inline && is_http(args);
+        if is_browser {
             log::warn!(
                 "Possible SECURITY ATTACK detected: {} speaks HTTP, as a browser does that a web \
                  page has sent here. The connection is closed.",
@@ -573,6 +604,7 @@ struct DataCall<'a> {
     command: &'static Registered,
     handler: Handler,
     args: Args<'a>,
+    block: Option<&'a Arc<Vec<u8>>>,
     keys: &'a [KeyAt],
     now_ms: u64,
 }
@@ -583,7 +615,7 @@ impl<'a> DataCall<'a> {
         self,
         session: &Session,
         hand: &mut Hand,
-        output: &mut Vec<u8>,
+        output: &mut Output,
         owned: impl FnOnce() -> OwnedWords,
     ) -> Result<(), Stop> {
         let mut set = None;
@@ -606,6 +638,7 @@ impl<'a> DataCall<'a> {
             let mut context = Context {
                 keyspace: self.server.keyspace,
                 args: self.args,
+                block: self.block,
                 keys: self.keys,
                 shards,
                 reply: Reply::new(output, session.resp3),
@@ -734,8 +767,16 @@ fn shard_of(key: &KeyAt) -> u16 {
     key.slot / SLOTS_PER_SHARD
 }
 
-fn owned(bytes: &[u8], args: Args<'_>, keys: &[KeyAt]) -> OwnedWords {
-    OwnedWords { bytes: bytes.to_vec(), args: args.ranges().to_vec(), keys: keys.to_vec() }
+fn owned(bytes: &[u8], block: Option<&Arc<Vec<u8>>>, args: Args<'_>, keys: &[KeyAt]) -> OwnedWords {
+    let part = block.and_then(|block| Part::of(block, bytes)).map(Part::hold);
+    let bytes = part.unwrap_or_else(|| Blob::new(bytes.to_vec()));
+    OwnedWords { bytes, args: args.ranges().to_vec(), keys: keys.to_vec() }
+}
+
+/// Whether a line asks for a page: `GET / HTTP/1.1`.
+#[cold]
+fn is_http(args: Args<'_>) -> bool {
+    args.len() == 3 && args.get(2).starts_with(b"HTTP/1.")
 }
 
 /// The failure of a command, or a subcommand, that does not exist.

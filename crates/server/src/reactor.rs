@@ -13,6 +13,8 @@
 //! Sockets are watched edge-triggered for both directions from their first moment to their last:
 //! one call to epoll per turn and none per connection.
 
+mod manners;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io;
@@ -22,6 +24,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use commands::Failure;
+use protocol::output::Output;
 use protocol::reply::Reply;
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
@@ -30,8 +33,9 @@ use rustix::io::Errno;
 use slab::Slab;
 
 use crate::clients::ClientFlags;
-use crate::connection::{Connection, State};
+use crate::connection::{Arrived, Connection, OWN_BLOCK_MIN, State};
 use crate::inbox::{Inbox, Message, Recall, Token};
+use crate::kept::discard;
 use crate::net::{self, Accepted, Listener};
 use crate::pipeline::{Batch, End, Hand, Step, Turn};
 use crate::server::{Server, now_ms};
@@ -42,6 +46,9 @@ use crate::watch::Watch;
 const READ_MAX: usize = 64 * 1024;
 /// Bytes that the connections read in one turn share.
 const ARENA: usize = 4 * READ_MAX;
+/// Bytes of large arguments and large replies that are moved in one turn; more waits for the next,
+/// so that small commands of others come in between.
+const MOVED_MAX: usize = 8 * 1024 * 1024;
 /// Events taken from epoll at a time.
 const EVENTS_MAX: usize = 512;
 /// Connections accepted in one turn.
@@ -77,6 +84,14 @@ pub struct Reactor {
     ready: Vec<u32>,
     sleepers: BinaryHeap<Reverse<(Instant, Token)>>,
     next_sweep: Instant,
+    /// Connections that keep much.
+    heavy: Vec<u32>,
+    /// Whether what they keep was something when it was published last.
+    pressed: bool,
+    /// The place from which on connections are next looked at whether they are idle.
+    idle_next: usize,
+    /// Whether the server is ending.
+    draining: bool,
     group: Group,
 }
 
@@ -88,7 +103,11 @@ struct Group {
     sources: Vec<Source>,
     batch: Batch,
     runs: Vec<BatchRun>,
-    output: Vec<u8>,
+    output: Output,
+    /// Seconds since the server's start.
+    now_s: u32,
+    /// Bytes of large arguments and replies that were moved in this turn.
+    moved: usize,
 }
 
 /// One connection's input.
@@ -102,6 +121,18 @@ struct Source {
 enum Input {
     Arena(Range<usize>),
     Owned(Vec<u8>),
+    /// A command with a large argument, alone; a value that came in it may keep the block.
+    Block(Arc<Vec<u8>>),
+}
+
+/// What came of gathering a connection's input.
+enum Gathered {
+    /// What is there has been taken.
+    Done,
+    /// There may be more, which must wait for the next turn.
+    Later,
+    /// The connection is over.
+    Gone,
 }
 
 /// The calls of one source in a batch.
@@ -137,13 +168,19 @@ impl Reactor {
             ready: Vec::new(),
             sleepers: BinaryHeap::new(),
             next_sweep: Instant::now() + SWEEP_EVERY,
+            heavy: Vec::new(),
+            pressed: false,
+            idle_next: 0,
+            draining: false,
             group: Group {
                 arena: vec![0; ARENA].into(),
                 filled: 0,
                 sources: Vec::new(),
                 batch: Batch::default(),
                 runs: Vec::new(),
-                output: Vec::new(),
+                output: Output::default(),
+                now_s: 0,
+                moved: 0,
             },
         })
     }
@@ -168,6 +205,8 @@ impl Reactor {
             }
             self.run_ready();
             now = Instant::now();
+            let age_s = now.saturating_duration_since(self.server.started).as_secs();
+            self.group.now_s = u32::try_from(age_s).unwrap_or(u32::MAX);
             self.do_timed(now);
             self.server.turns.note(self.thread, since.until(self.server.stats.now()));
         }
@@ -199,9 +238,8 @@ impl Reactor {
         if flags.intersects(Flags::IN | Flags::RDHUP | Flags::HUP | Flags::ERR) {
             connection.readable = true;
         }
-        if flags.contains(Flags::OUT) && connection.send_kept().is_err() {
-            self.end(index);
-            return;
+        if flags.contains(Flags::OUT) {
+            connection.writable = true;
         }
         self.look_at(index);
     }
@@ -209,9 +247,25 @@ impl Reactor {
     /// Puts a connection on the list for this turn, or ends it if it is over.
     fn look_at(&mut self, index: u32) {
         let Some(connection) = self.connections.get_mut(index as usize) else { return };
+        if self.draining && connection.has_nothing_under_way() {
+            connection.state = State::Closing;
+        }
         if connection.is_over() {
             self.end(index);
-        } else if connection.is_ready() && !connection.queued {
+            return;
+        }
+        let keeps = connection.kept.is_some() || connection.backlog.capacity() >= OWN_BLOCK_MIN;
+        if keeps && !self.weigh(index) {
+            return;
+        }
+        self.queue(index);
+    }
+
+    /// Puts a connection on the list for the next turn if there is something to do for it.
+    #[inline]
+    fn queue(&mut self, index: u32) {
+        let Some(connection) = self.connections.get_mut(index as usize) else { return };
+        if connection.is_ready() && !connection.queued {
             connection.queued = true;
             self.ready.push(index);
         }
@@ -224,14 +278,20 @@ impl Reactor {
             if self.group.arena.len() - self.group.filled < READ_MAX {
                 self.run_group();
             }
-            if let Some(connection) = self.connections.get_mut(index as usize) {
-                connection.queued = false;
-                match self.group.gather(index, connection) {
-                    Ok(()) => {}
-                    Err(()) => self.end(index),
-                }
+            let Some(connection) = self.connections.get_mut(index as usize) else { continue };
+            connection.queued = false;
+            let gathered = if connection.kept.is_some() {
+                self.group.send_kept(connection)
+            } else {
+                self.group.gather(index, connection)
+            };
+            match gathered {
+                Gathered::Done => {}
+                Gathered::Later => self.look_at(index),
+                Gathered::Gone => self.end(index),
             }
         }
+        self.group.moved = 0;
         // The list is used again, with what has become ready meanwhile.
         ready.append(&mut self.ready);
         self.ready = ready;
@@ -246,9 +306,6 @@ impl Reactor {
         }
         self.group.sources.clear();
         self.group.filled = 0;
-        if self.group.output.capacity() > OUTPUT_KEEP_MAX {
-            self.group.output = Vec::new();
-        }
     }
 
     /// Runs one batch, from the source `next` on. Returns the source to go on with.
@@ -298,12 +355,12 @@ impl Reactor {
         let source = &sources[run.source];
         let index = source.connection;
         let connection = self.connections.get_mut(index as usize)?;
-        hand.grant(connection.granted.take());
-        let input = source.input.bytes(arena);
+        hand.grant(connection.granted.take().map(|set| *set));
+        let (input, block) = (source.input.bytes(arena), source.input.block());
         let session = &mut connection.session;
         let watch = watch.of(session);
         let server = self.server;
-        let mut turn = Turn { server, batch, session, input, output, now_ms, watch };
+        let mut turn = Turn { server, batch, session, input, block, output, now_ms, watch };
         let (position, step) = match (turn.run(run.calls.clone(), hand), &run.end) {
             (Err(stopped), _) => stopped,
             (Ok(()), End::More) => return None,
@@ -336,13 +393,15 @@ impl Reactor {
                 bytes.drain(..position);
                 connection.backlog = bytes;
             }
+            Input::Block(block) => connection.backlog = rest_of(block, position),
             Input::Arena(range) => {
                 connection.backlog.extend_from_slice(&arena[range][position..]);
             }
         }
         connection.runnable = !matches!(step, Step::Read);
         let sent = connection.send(output);
-        output.clear();
+        output.clear(OUTPUT_KEEP_MAX);
+        connection.show();
         if sent.is_err() {
             self.end(index);
             return;
@@ -396,7 +455,7 @@ impl Reactor {
         let Some(connection) = self.find(token) else { return };
         let State::Waiting(waiting) = &mut connection.state else { return };
         if let Poll::Ready(set) = waiting.as_mut().poll(&mut Context::from_waker(&waker)) {
-            connection.granted = Some(set);
+            connection.granted = Some(Box::new(set));
             connection.state = State::Open;
             self.look_at(token.index);
         }
@@ -408,9 +467,10 @@ impl Reactor {
                 Message::Arrive(accepted) => self.welcome(accepted),
                 Message::Poll(token) => self.poll_waiting(token),
                 Message::Reply(token, reply) => self.come_back(token, reply),
-                Message::Push(token, bytes) => self.push(token, &bytes),
+                Message::Push(token, bytes) => self.push(token, bytes),
                 Message::Unblock(token, error) => self.unblock(token, error),
                 Message::Resume => self.resume(),
+                Message::Drain => self.drain(),
                 Message::Kill(token) => {
                     if self.find(token).is_some() {
                         self.end(token.index);
@@ -421,24 +481,30 @@ impl Reactor {
     }
 
     /// A connection whose reply was made elsewhere goes on.
-    fn come_back(&mut self, token: Token, mut reply: Vec<u8>) {
+    fn come_back(&mut self, token: Token, mut reply: Output) {
         let Some(connection) = self.find(token) else { return };
         connection.state = State::Open;
         connection.wake_at = None;
         connection.session.mute(&mut reply, 0);
-        if connection.send(&reply).is_err() {
+        if connection.send(&mut reply).is_err() {
             self.end(token.index);
-        } else {
-            self.look_at(token.index);
+            return;
         }
+        connection.show();
+        let kept = connection.kept.as_ref().map_or(0, |kept| kept.memory());
+        self.server.pressure.add_output(self.thread, kept);
+        self.look_at(token.index);
     }
 
-    /// Sends bytes that answer no command of the connection's own.
-    fn push(&mut self, token: Token, bytes: &[u8]) {
+    /// Sends a connection bytes that answer no command of its own.
+    fn push(&mut self, token: Token, bytes: Arc<[u8]>) {
         let Some(connection) = self.find(token) else { return };
-        if connection.send(bytes).is_err() {
-            self.end(token.index);
+        if matches!(connection.state, State::Closing) {
+            return;
         }
+        // They go with what else comes in this turn.
+        connection.keep(true).add_common(bytes);
+        self.look_at(token.index);
     }
 
     /// A blocked connection goes on, as if its time were over or with an error.
@@ -446,7 +512,7 @@ impl Reactor {
         let Some(connection) = self.find(token) else { return };
         let State::Blocked(at_the_end) = connection.state else { return };
         connection.session.client.set(ClientFlags::BLOCKED, false);
-        let mut bytes = Vec::new();
+        let mut bytes = Output::default();
         let mut reply = Reply::new(&mut bytes, connection.session.resp3);
         if error {
             UNBLOCKED.write_to(&mut reply)
@@ -471,7 +537,7 @@ impl Reactor {
         let Some(connection) = self.find(token) else { return };
         match connection.state {
             State::Away => {
-                let mut reply = Vec::new();
+                let mut reply = Output::default();
                 Reply::new(&mut reply, connection.session.resp3).ok();
                 self.come_back(token, reply);
             }
@@ -489,7 +555,9 @@ impl Reactor {
     fn accept(&mut self, number: usize) {
         let keepalive_s = self.server.config.keepalive_s.load(std::sync::atomic::Ordering::Relaxed);
         for _ in 0..ACCEPTS_MAX {
-            match self.listeners[number].accept(keepalive_s) {
+            // It may have been closed since the event came.
+            let Some(listener) = self.listeners.get_mut(number) else { return };
+            match listener.accept(keepalive_s) {
                 Ok(Some(accepted)) => match self.server.admit(&accepted) {
                     Ok(thread) if thread == self.thread => self.welcome(accepted),
                     Ok(thread) => self.server.inboxes[thread].send(Message::Arrive(accepted)),
@@ -543,7 +611,8 @@ impl Reactor {
             | epoll::EventFlags::ET;
         let data = epoll::EventData::new_u64(token.index.into());
         let added = epoll::add(&self.epoll, &accepted.socket, data, flags);
-        place.insert(Connection::new(accepted.socket, session, token.generation));
+        let now_s = self.group.now_s;
+        place.insert(Connection::new(accepted.socket, session, token.generation, now_s));
         if let Err(error) = added {
             log::warn!("cannot serve a connection: {error}");
             self.end(token.index);
@@ -558,6 +627,10 @@ impl Reactor {
                 self.server.monitors.remove(client.id);
             }
             self.server.clients.unregister(client);
+            connection.discard();
+            if self.draining && self.connections.is_empty() {
+                self.server.drained.note();
+            }
         }
     }
 
@@ -576,6 +649,8 @@ impl Reactor {
             let more = self.server.cron.tick(self.server, self.thread);
             self.next_sweep = now + if more { SWEEP_AGAIN } else { SWEEP_EVERY };
             self.accept_again(now);
+            self.check_heavy();
+            self.check_idle();
             keyspace::reclaim::settle();
         }
     }
@@ -593,19 +668,27 @@ impl Reactor {
 
 impl Group {
     /// Takes what a connection has to run: bytes left over, or fresh ones from its socket.
-    fn gather(&mut self, index: u32, connection: &mut Connection) -> Result<(), ()> {
-        if !connection.is_ready() {
-            return Ok(());
+    fn gather(&mut self, index: u32, connection: &mut Connection) -> Gathered {
+        if !connection.may_run() {
+            return Gathered::Done;
         }
-        let mut input = None;
-        if connection.runnable {
-            input = Some(Input::Owned(std::mem::take(&mut connection.backlog)));
+        let input = if connection.runnable {
+            Input::Owned(std::mem::take(&mut connection.backlog))
+        } else if connection.wants_more() {
+            match self.read_wanted(connection) {
+                Ok(backlog) => Input::Owned(backlog),
+                Err(gathered) => return gathered,
+            }
         } else {
             let free = &mut self.arena[self.filled..self.filled + READ_MAX];
             match net::read(&connection.socket, free) {
-                Ok(None) => connection.readable = false,
-                Ok(Some(0)) | Err(_) => return Err(()),
+                Ok(None) => {
+                    connection.readable = false;
+                    return Gathered::Done;
+                }
+                Ok(Some(0)) | Err(_) => return Gathered::Gone,
                 Ok(Some(count)) => {
+                    connection.active_s = self.now_s;
                     connection.session.client.note_read(count);
                     // A read that fills less than it may has taken all. After a hang-up one more
                     // tells the end.
@@ -613,19 +696,61 @@ impl Group {
                     let fresh = self.filled..self.filled + count;
                     if connection.backlog.is_empty() {
                         self.filled = fresh.end;
-                        input = Some(Input::Arena(fresh));
+                        Input::Arena(fresh)
                     } else {
                         let mut backlog = std::mem::take(&mut connection.backlog);
                         backlog.extend_from_slice(&self.arena[fresh]);
-                        input = Some(Input::Owned(backlog));
+                        Input::Owned(backlog)
                     }
                 }
             }
+        };
+        let input = match input {
+            Input::Owned(bytes) if bytes.len() >= OWN_BLOCK_MIN => Input::Block(Arc::new(bytes)),
+            other => other,
+        };
+        self.sources.push(Source { connection: index, input, position: 0 });
+        Gathered::Done
+    }
+
+    /// Reads more of a large argument. Returns the whole command once it is there.
+    #[cold]
+    fn read_wanted(&mut self, connection: &mut Connection) -> Result<Vec<u8>, Gathered> {
+        if self.moved >= MOVED_MAX {
+            return Err(Gathered::Later);
         }
-        if let Some(input) = input {
-            self.sources.push(Source { connection: index, input, position: 0 });
+        match connection.read_wanted() {
+            Ok(Arrived::Nothing) => Err(Gathered::Done),
+            Ok(Arrived::End) | Err(_) => Err(Gathered::Gone),
+            Ok(Arrived::Moved(count)) => {
+                self.moved += count;
+                Err(Gathered::Later)
+            }
+            Ok(Arrived::Read(count)) => {
+                self.moved += count;
+                connection.active_s = self.now_s;
+                connection.session.client.note_read(count);
+                if connection.wants_more() {
+                    connection.show();
+                    return Err(Gathered::Later);
+                }
+                Ok(std::mem::take(&mut connection.backlog))
+            }
         }
-        Ok(())
+    }
+
+    /// Sends a slice of what a connection keeps.
+    #[cold]
+    fn send_kept(&mut self, connection: &mut Connection) -> Gathered {
+        if connection.writable && self.moved < MOVED_MAX {
+            match connection.send_kept() {
+                Ok(count) => self.moved += count,
+                Err(_) => return Gathered::Gone,
+            }
+            connection.active_s = self.now_s;
+            connection.show();
+        }
+        Gathered::Later
     }
 }
 
@@ -635,6 +760,36 @@ impl Input {
         match self {
             Self::Arena(range) => &arena[range.clone()],
             Self::Owned(bytes) => bytes,
+            Self::Block(block) => block,
         }
+    }
+
+    #[inline]
+    fn block(&self) -> Option<&Arc<Vec<u8>>> {
+        match self {
+            Self::Block(block) => Some(block),
+            Self::Arena(_) | Self::Owned(_) => None,
+        }
+    }
+}
+
+/// What is left of a block from `position` on. The rest of it belongs to the values that keep it.
+#[cold]
+fn rest_of(block: Arc<Vec<u8>>, position: usize) -> Vec<u8> {
+    if position > 0 && position < block.len() {
+        let rest = block[position..].to_vec();
+        block_done(block);
+        return rest;
+    }
+    if position == 0 {
+        return Arc::try_unwrap(block).unwrap_or_else(|block| block.to_vec());
+    }
+    block_done(block);
+    Vec::new()
+}
+
+fn block_done(block: Arc<Vec<u8>>) {
+    if let Some(bytes) = Arc::into_inner(block) {
+        discard(bytes);
     }
 }

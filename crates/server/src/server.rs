@@ -14,9 +14,11 @@ use crate::commandlog::CommandLog;
 use crate::config::Config;
 use crate::counts::Counts;
 use crate::cron::Cron;
+use crate::drain::Drained;
 use crate::hotkeys::HotKeys;
 use crate::inbox::Inbox;
 use crate::latency::Latency;
+use crate::limits::Pressure;
 use crate::monitor::Monitors;
 use crate::net::Accepted;
 use crate::pool::Pool;
@@ -39,6 +41,10 @@ pub struct Server {
     pub clients: Clients,
     /// Threads that serve connections.
     pub threads: usize,
+    /// How far they have come in ending.
+    pub drained: Drained,
+    /// What connections keep.
+    pub pressure: Pressure,
     /// Their messages.
     pub inboxes: Box<[Arc<Inbox>]>,
     /// Threads for what takes long.
@@ -102,6 +108,8 @@ impl Server {
             command_names,
             clients: Clients::new(threads),
             threads,
+            drained: Drained::default(),
+            pressure: Pressure::new(threads),
             inboxes: (0..threads).map(|_| Inbox::new().map(Arc::new)).collect::<io::Result<_>>()?,
             pool: Pool::default(),
             started: Instant::now(),
@@ -126,7 +134,7 @@ impl Server {
             return Err(b"-ERR max number of clients reached\r\n");
         }
         let protected = self.config.protected_mode.load(Relaxed) && self.config.is_open();
-        if protected && !accepted.is_local {
+        if protected && !accepted.remote.is_local() {
             return Err(PROTECTED);
         }
         Ok(self.clients.place())
@@ -140,11 +148,6 @@ impl Server {
         self.stats.reset();
         self.cron.reset();
     }
-}
-
-/// Ends what the server does before its process ends.
-pub fn drain(_: &Server) {
-    crate::process::remove_files();
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {

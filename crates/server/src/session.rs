@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use commands::{Args, Failure};
+use protocol::output::Output;
 use protocol::reply::Reply;
 
 use crate::clients::Client;
@@ -101,7 +102,7 @@ impl Session {
     /// Takes the reply from `start` on back, if the client does not want it, and goes on to the
     /// next.
     #[cold]
-    pub fn mute(&mut self, output: &mut Vec<u8>, start: usize) {
+    pub fn mute(&mut self, output: &mut Output, start: usize) {
         self.muted = match self.muted {
             Muted::No => return,
             Muted::Two => Muted::One,

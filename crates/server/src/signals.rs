@@ -5,8 +5,8 @@ use std::io;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::server::{self, Server};
-use crate::{logging, process};
+use crate::server::Server;
+use crate::{drain, logging, process};
 
 /// Keeps signals from now on, to be served later.
 pub fn keep() -> io::Result<Signals> {
@@ -22,7 +22,7 @@ pub fn serve(server: &'static Server, mut signals: Signals) {
         }
         log::info!("{} received, stopping", if signal == SIGINT { "SIGINT" } else { "SIGTERM" });
         process::notify_manager(&server.config, "STOPPING=1");
-        server::drain(server);
+        drain::drain(server);
         return;
     }
 }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use commands::spec::Flags;
 use commands::{Args, KeyAt};
+use protocol::output::Output;
 
 use crate::clients::Client;
 use crate::commandlog::{Kind, Noted, trimmed};
@@ -156,7 +157,7 @@ impl Done<'_> {
                 unix_s: now_ms() / 1000,
                 cost,
                 args: trimmed(words, self.args.len()),
-                addr: self.client.addr.clone(),
+                addr: self.client.addr.to_string(),
                 name: self.client.names.lock().name.clone(),
             };
             server.command_log.note(&server.config, kind, noted);
@@ -164,15 +165,15 @@ impl Done<'_> {
     }
 
     /// Counts a call that the worker pool has run, and tells those who want to know.
-    pub fn note_in_pool(&self, server: &Server, request: usize, reply: &[u8]) {
+    pub fn note_in_pool(&self, server: &Server, request: usize, reply: &Output) {
         let watch = Watch::new(server);
         let stats = &server.stats;
         stats.note_pool_call(self.command.index, self.time, watch.tracks_times());
         if reply.first() == Some(&b'-') {
             stats.note_error(stats.pool_thread(), Some(self.command.index), false, reply);
         }
-        if watch.wants(self.time, request.max(reply.len())) {
-            self.note(server, request, reply.len());
+        if watch.wants(self.time, request.max(reply.total())) {
+            self.note(server, request, reply.total());
         }
     }
 }

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! The payload is the value's bytes, an `i64`, or, from [`EMBEDDED_MAX`] on, the three words of a
-//! heap buffer of its own that has room to grow. A key of 65,535 bytes or more has its length in a
-//! word of its own. Words behind the header are unaligned.
+//! [`Blob`], which others may hold too while they send it. A key of 65,535 bytes or more has its
+//! length in a word of its own. Words behind the header are unaligned.
 //!
 //! Invariant: the block has exactly `memory::block_size(self.size())` bytes, where the size follows
 //! from the header alone. So an entry whose new size falls into the same class changes in place.
@@ -17,14 +17,16 @@ use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
 
+use memory::{Blob, Part};
+
 use crate::table::Item;
 
 /// Values above this many bytes live in a buffer of their own.
 pub const EMBEDDED_MAX: usize = 4096;
-/// A growing buffer reserves its own length again, but no more than this.
-const SPARE_MAX: usize = 1024 * 1024;
 /// A buffer above this goes back to the operating system when it is freed, which takes a while.
 const LARGE: usize = 512 * 1024;
+/// Bytes of a blob's counts and the words of its vector.
+const BLOB_HEAD: usize = 2 * size_of::<usize>() + size_of::<Vec<u8>>();
 /// Length of the longest decimal `i64`, with its sign.
 const INTEGER_TEXT_MAX: usize = 20;
 
@@ -49,6 +51,8 @@ pub enum Value<'a> {
     Int(i64),
     /// Any other string.
     Bytes(&'a [u8]),
+    /// A string that an entry can hold on to without copying it. Entries show theirs as `Bytes`.
+    Part(Part<'a>),
 }
 
 impl<'a> Value<'a> {
@@ -69,12 +73,13 @@ impl<'a> Value<'a> {
         match self {
             Value::Int(number) => itoa::Buffer::new().format(*number).len(),
             Value::Bytes(bytes) => bytes.len(),
+            Value::Part(part) => part.bytes().len(),
         }
     }
 
     /// Whether the string has no bytes.
     pub fn is_empty(&self) -> bool {
-        matches!(self, Value::Bytes([]))
+        self.len() == 0
     }
 
     /// Calls `with` with the string's bytes.
@@ -83,6 +88,7 @@ impl<'a> Value<'a> {
         match self {
             Value::Int(number) => with(itoa::Buffer::new().format(*number).as_bytes()),
             Value::Bytes(bytes) => with(bytes),
+            Value::Part(part) => with(part.bytes()),
         }
     }
 
@@ -97,6 +103,10 @@ impl<'a> Value<'a> {
             Value::Int(_) => (Kind::Int, 0),
             Value::Bytes(bytes) if bytes.len() <= EMBEDDED_MAX => (Kind::Embedded, bytes.len()),
             Value::Bytes(_) => (Kind::Heap, 0),
+            Value::Part(part) if part.bytes().len() <= EMBEDDED_MAX => {
+                Value::Bytes(part.bytes()).shape()
+            }
+            Value::Part(_) => (Kind::Heap, 0),
         }
     }
 }
@@ -164,24 +174,8 @@ impl Header {
         match self.kind {
             Kind::Int => WORD,
             Kind::Embedded => self.value_len as usize,
-            Kind::Heap => size_of::<RawBuffer>(),
+            Kind::Heap => size_of::<Blob>(),
         }
-    }
-}
-
-/// A `Vec<u8>` taken apart.
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct RawBuffer {
-    start: *mut u8,
-    len: usize,
-    capacity: usize,
-}
-
-impl RawBuffer {
-    fn new(bytes: Vec<u8>) -> Self {
-        let mut bytes = ManuallyDrop::new(bytes);
-        Self { start: bytes.as_mut_ptr(), len: bytes.len(), capacity: bytes.capacity() }
     }
 }
 
@@ -190,7 +184,7 @@ pub struct Entry {
     block: NonNull<Header>,
 }
 
-// SAFETY: an entry owns its block and, for a heap value, that buffer; nothing else points there.
+// SAFETY: an entry owns its block, and a heap value is a `Blob`, which may be sent and shared.
 unsafe impl Send for Entry {}
 // SAFETY: through a shared reference an entry can only be read.
 unsafe impl Sync for Entry {}
@@ -264,9 +258,10 @@ impl Entry {
                 Value::Bytes(unsafe { std::slice::from_raw_parts(self.at(at), len) })
             }
             Kind::Heap => {
-                let raw = self.raw_buffer();
-                // SAFETY: the buffer belongs to this entry and has `len` initialised bytes.
-                Value::Bytes(unsafe { std::slice::from_raw_parts(raw.start, raw.len) })
+                let blob = self.peek_blob();
+                // SAFETY: the entry keeps the blob and thereby its bytes, which nobody changes
+                // while the entry is borrowed.
+                Value::Bytes(unsafe { std::slice::from_raw_parts(blob.as_ptr(), blob.len()) })
             }
         }
     }
@@ -325,15 +320,25 @@ impl Entry {
         }
     }
 
+    /// The string to hold on to, if it lives in a block of its own.
+    pub fn blob(&self) -> Option<Blob> {
+        (self.header().kind == Kind::Heap).then(|| Blob::clone(&self.peek_blob()))
+    }
+
+    /// Bytes that [`Self::edit`] to this length would copy, zeros not counted.
+    pub fn cost_of_edit(&self, len: usize) -> usize {
+        match self.header().kind {
+            Kind::Heap => self.peek_blob().cost_of_edit(len),
+            Kind::Int | Kind::Embedded => self.size(),
+        }
+    }
+
     /// The string's bytes to edit, made `len` long: cut, or filled up with zeros.
     pub fn edit(&mut self, len: usize) -> &mut [u8] {
         if self.header().kind == Kind::Heap {
-            let mut bytes = self.take_buffer();
-            if len > bytes.capacity() {
-                bytes.reserve_exact(len.saturating_add(len.min(SPARE_MAX)) - bytes.len());
-            }
-            bytes.resize(len, 0);
-            self.write_raw_buffer(RawBuffer::new(bytes));
+            let mut blob = self.peek_blob();
+            blob.edit(len);
+            self.write_blob(ManuallyDrop::into_inner(blob));
         } else if self.header().kind == Kind::Int || !self.resize_in_place(len) {
             let mut bytes = self.value().to_vec();
             bytes.resize(len, 0);
@@ -343,15 +348,22 @@ impl Entry {
         self.bytes_mut()
     }
 
-    /// A copy under another key, with its value and expiry.
+    /// A copy under another key, with its value and expiry. The bytes of a heap value are shared.
     pub fn copy_as(&self, key: &[u8]) -> Self {
-        let mut copy = Self::new(key, self.value(), self.expires_at());
+        let mut copy = match self.blob() {
+            Some(blob) => {
+                let mut copy = Self::allocate(key, Kind::Heap, 0, self.expires_at());
+                copy.write_blob(blob);
+                copy
+            }
+            None => Self::new(key, self.value(), self.expires_at()),
+        };
         copy.set_flag(EDITED, self.is_edited());
         copy.set_flag(STICKY, self.is_sticky());
         copy
     }
 
-    /// The entry under another key, with its value and expiry. A heap buffer is not copied.
+    /// The entry under another key, with its value and expiry. A heap value is not copied.
     pub fn rename(mut self, key: &[u8]) -> Self {
         let (header, expires_at) = (self.header(), self.expires_at());
         let mut new = Self::allocate(key, header.kind, header.value_len as usize, expires_at);
@@ -362,13 +374,16 @@ impl Entry {
     /// Whether freeing the entry may take long enough to be left to another thread.
     #[inline]
     pub fn is_large(&self) -> bool {
-        self.header().kind == Kind::Heap && self.raw_buffer().capacity > LARGE
+        self.header().kind == Kind::Heap && self.peek_blob().capacity() > LARGE
     }
 
     /// Bytes of memory that the entry takes.
     pub fn memory(&self) -> usize {
-        let heap = if self.header().kind == Kind::Heap { self.raw_buffer().capacity } else { 0 };
-        memory::block_size(self.size()) + if heap == 0 { 0 } else { memory::block_size(heap) }
+        let own = memory::block_size(self.size());
+        if self.header().kind != Kind::Heap {
+            return own;
+        }
+        own + BLOB_HEAD + memory::block_size(self.peek_blob().capacity())
     }
 
     /// Changes the length of an embedded value where the block's class allows it.
@@ -397,9 +412,13 @@ impl Entry {
                 unsafe { std::slice::from_raw_parts_mut(self.at(at), len) }
             }
             Kind::Heap => {
-                let raw = self.raw_buffer();
+                // In place, as nobody else holds the blob: `edit` has just seen to that.
+                let mut blob = self.peek_blob();
+                let len = blob.len();
+                let start = blob.edit(len).as_mut_ptr();
+                self.write_blob(ManuallyDrop::into_inner(blob));
                 // SAFETY: as in `value`, and `&mut self` makes the access the only one.
-                unsafe { std::slice::from_raw_parts_mut(raw.start, raw.len) }
+                unsafe { std::slice::from_raw_parts_mut(start, len) }
             }
         }
     }
@@ -431,17 +450,10 @@ impl Entry {
         // SAFETY: both blocks have a payload of this size there, and they are different blocks.
         unsafe { ptr::copy_nonoverlapping(from, to, old.payload()) };
         if old.kind == Kind::Heap {
-            // The buffer belongs to the new entry now.
-            self.write_raw_buffer(RawBuffer::new(Vec::new()));
+            // The blob belongs to the new entry now; what is left here are bytes of no meaning.
+            let value_len = size_of::<Blob>() as u32;
+            self.set_header(Header { kind: Kind::Embedded, value_len, ..old });
         }
-    }
-
-    /// Takes the heap buffer out and leaves an empty one.
-    fn take_buffer(&mut self) -> Vec<u8> {
-        let raw = self.raw_buffer();
-        self.write_raw_buffer(RawBuffer::new(Vec::new()));
-        // SAFETY: the parts came from a `Vec`, and the entry no longer refers to them.
-        unsafe { Vec::from_raw_parts(raw.start, raw.len, raw.capacity) }
     }
 
     #[inline]
@@ -508,15 +520,19 @@ impl Entry {
         unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.at(offset), bytes.len()) }
     }
 
+    /// The blob of a heap value, which stays the entry's.
     #[inline]
-    fn raw_buffer(&self) -> RawBuffer {
-        // SAFETY: only called for kind `Heap`, whose payload is a `RawBuffer`.
-        unsafe { self.at(self.payload_at()).cast::<RawBuffer>().read_unaligned() }
+    fn peek_blob(&self) -> ManuallyDrop<Blob> {
+        debug_assert!(self.header().kind == Kind::Heap, "a value of another kind");
+        // SAFETY: only called for kind `Heap`, whose payload is a `Blob`; what is returned is not
+        // dropped, so the entry goes on to own it.
+        unsafe { self.at(self.payload_at()).cast::<ManuallyDrop<Blob>>().read_unaligned() }
     }
 
-    fn write_raw_buffer(&mut self, raw: RawBuffer) {
+    /// Puts a blob into the payload; one that was there is forgotten.
+    fn write_blob(&mut self, blob: Blob) {
         // SAFETY: only called for kind `Heap`, whose payload has this size.
-        unsafe { self.at(self.payload_at()).cast::<RawBuffer>().write_unaligned(raw) }
+        unsafe { self.at(self.payload_at()).cast::<Blob>().write_unaligned(blob) }
     }
 
     /// Writes the value at `offset`, where the block has the payload of its shape.
@@ -525,7 +541,11 @@ impl Entry {
         match value {
             Value::Int(number) => self.write_word(offset, number.cast_unsigned()),
             Value::Bytes(bytes) if bytes.len() <= EMBEDDED_MAX => self.write_bytes(offset, bytes),
-            Value::Bytes(bytes) => self.write_raw_buffer(RawBuffer::new(bytes.to_vec())),
+            Value::Bytes(bytes) => self.write_blob(Blob::new(bytes.to_vec())),
+            Value::Part(part) if part.bytes().len() <= EMBEDDED_MAX => {
+                self.write_bytes(offset, part.bytes());
+            }
+            Value::Part(part) => self.write_blob(part.hold()),
         }
     }
 }
@@ -534,7 +554,8 @@ impl Drop for Entry {
     #[inline]
     fn drop(&mut self) {
         if self.header().kind == Kind::Heap {
-            drop(self.take_buffer());
+            // It is not looked at again.
+            drop(ManuallyDrop::into_inner(self.peek_blob()));
         }
         let layout = layout_of(self.size());
         // SAFETY: the block was allocated with this layout and is not used again.

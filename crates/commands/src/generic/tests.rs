@@ -80,6 +80,7 @@ impl World {
         let mut ctx = Context {
             keyspace: self.keyspace,
             args,
+            block: None,
             keys: &keys,
             shards: if set.is_empty() { Shards::None } else { Shards::Set(&mut set) },
             reply: Reply::new(&mut out, false),

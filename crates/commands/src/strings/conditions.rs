@@ -86,7 +86,7 @@ impl<'a> Comparison<'a> {
 fn is_text(value: Value<'_>, text: &[u8]) -> bool {
     match value {
         Value::Int(_) => Value::of(text) == value,
-        Value::Bytes(bytes) => bytes == text,
+        _ => value.with_bytes(|bytes| bytes == text),
     }
 }
 

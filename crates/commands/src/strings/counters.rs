@@ -48,7 +48,7 @@ fn increment(ctx: &mut Context<'_>, by: i64) -> Outcome {
 pub(crate) fn integer(value: Value<'_>) -> Result<i64, Failure> {
     match value {
         Value::Int(number) => Ok(number),
-        Value::Bytes(text) => parse_i64(text).ok_or(Failure::NotInteger),
+        _ => value.with_bytes(parse_i64).ok_or(Failure::NotInteger),
     }
 }
 
@@ -77,6 +77,6 @@ pub(super) fn incrbyfloat(ctx: &mut Context<'_>) -> Outcome {
 pub(super) fn float(value: Value<'_>) -> Result<LongDouble, Failure> {
     match value {
         Value::Int(number) => Ok(LongDouble::from_i64(number)),
-        Value::Bytes(text) => LongDouble::parse(text).ok_or(Failure::NotFloat),
+        _ => value.with_bytes(LongDouble::parse).ok_or(Failure::NotFloat),
     }
 }

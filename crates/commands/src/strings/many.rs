@@ -6,7 +6,7 @@ use table::Value;
 use super::conditions::Condition;
 use super::set_options::{self, Takes};
 use super::store;
-use crate::context::{Context, reply_value};
+use crate::context::{Context, reply_string, storable};
 use crate::failure::{Failure, Outcome};
 
 /// Most pairs that MSETEX takes.
@@ -22,7 +22,7 @@ pub(super) fn mget(ctx: &mut Context<'_>) -> Outcome {
     for key in ctx.all_keys() {
         let (db, reply) = ctx.open(&key);
         match db.read(&key, now_ms) {
-            Some(entry) => reply_value(reply, entry.value()),
+            Some(entry) => reply_string(reply, &entry),
             None => reply.null(),
         }
     }
@@ -31,6 +31,7 @@ pub(super) fn mget(ctx: &mut Context<'_>) -> Outcome {
 
 pub(super) fn mset(ctx: &mut Context<'_>) -> Outcome {
     check_pairs(ctx)?;
+    allow_pairs(ctx)?;
     set_all(ctx);
     ctx.reply.ok();
     Ok(())
@@ -38,6 +39,7 @@ pub(super) fn mset(ctx: &mut Context<'_>) -> Outcome {
 
 pub(super) fn msetnx(ctx: &mut Context<'_>) -> Outcome {
     check_pairs(ctx)?;
+    allow_pairs(ctx)?;
     let holds = all_are(ctx, Condition::Absent)?;
     if holds {
         set_all(ctx);
@@ -49,6 +51,11 @@ pub(super) fn msetnx(ctx: &mut Context<'_>) -> Outcome {
 fn check_pairs(ctx: &Context<'_>) -> Outcome {
     // The command's name and pairs make an odd number of words.
     if ctx.args.len().is_multiple_of(2) { Err(Failure::Arity(ctx.name.into())) } else { Ok(()) }
+}
+
+/// Sees to it that large values are copied in the worker pool.
+fn allow_pairs(ctx: &Context<'_>) -> Outcome {
+    ctx.check_values(ctx.keys.iter().map(|at| (at.word as usize).saturating_add(1)))
 }
 
 fn set_all(ctx: &mut Context<'_>) {
@@ -69,6 +76,7 @@ pub(super) fn msetex(ctx: &mut Context<'_>) -> Outcome {
     let options = set_options::parse(ctx.args.from(options_at), Takes::MSETEX)?;
     let now_ms = ctx.now_ms;
     let expiry = options.expiry.resolve(now_ms, ctx.name)?;
+    allow_pairs(ctx)?;
     let holds = all_are(ctx, options.condition)?;
     if holds {
         for (key, value) in pairs(ctx) {
@@ -81,10 +89,10 @@ pub(super) fn msetex(ctx: &mut Context<'_>) -> Outcome {
 
 /// The keys, each with the word behind it.
 fn pairs<'a>(ctx: &Context<'a>) -> impl Iterator<Item = (Key<'a>, Value<'a>)> + use<'a> {
-    let args = ctx.args;
+    let (args, block) = (ctx.args, ctx.block);
     ctx.keys.iter().map(move |at| {
-        let value = args.get((at.word as usize).saturating_add(1));
-        (at.of(args), Value::of(value))
+        let word = args.get((at.word as usize).saturating_add(1));
+        (at.of(args), storable(block, word))
     })
 }
 

@@ -3,6 +3,9 @@
 //! Redis keeps a string below `proto-max-bulk-len`; what would grow beyond is refused before
 //! anything changes.
 
+use std::ops::Range;
+
+use protocol::output::BY_REFERENCE_MIN;
 use protocol::request::Limits;
 use table::{Entry, Value};
 
@@ -11,8 +14,6 @@ use crate::failure::{Failure, Outcome};
 
 /// Bytes of the longest string.
 pub(super) const STRING_LEN_MAX: usize = Limits::LOGGED_IN.bulk_len_max;
-/// Zeros that SETRANGE writes on the way; more of them are written in the worker pool.
-const QUICK_ZEROS_MAX: usize = 4 * 1024 * 1024;
 const NEGATIVE_OFFSET: Failure = Failure::text("ERR offset is out of range");
 
 #[derive(Clone, Copy)]
@@ -32,11 +33,21 @@ pub(super) fn prepend(ctx: &mut Context<'_>) -> Outcome {
 #[expect(clippy::indexing_slicing, reason = "`edit` gives `len` bytes, the sum of both")]
 fn extend(ctx: &mut Context<'_>, end: End) -> Outcome {
     let (key, now_ms, word) = (ctx.key(0), ctx.now_ms, ctx.args.get(2));
+    let Some(old) = ctx.db(&key).get(&key, now_ms) else {
+        let value = ctx.value(2)?;
+        ctx.db(&key).insert(&key, Entry::new(key.bytes, value, None));
+        ctx.reply.count(word.len());
+        return Ok(());
+    };
+    let old_len = old.value().len();
+    let len = joined_len(old_len, word.len())?;
+    let moved = match end {
+        End::Back => old.cost_of_edit(len),
+        End::Front => old_len,
+    };
+    ctx.allow_copy(moved.saturating_add(word.len()))?;
     let (db, reply) = ctx.open(&key);
-    let mut len = word.len();
     if let Some(mut entry) = db.get_mut(&key, now_ms) {
-        let old_len = entry.value().len();
-        len = joined_len(old_len, word.len())?;
         let bytes = entry.edit(len);
         match end {
             End::Back => bytes[old_len..].copy_from_slice(word),
@@ -45,8 +56,6 @@ fn extend(ctx: &mut Context<'_>, end: End) -> Outcome {
                 bytes[..word.len()].copy_from_slice(word);
             }
         }
-    } else {
-        db.insert(&key, Entry::new(key.bytes, Value::of(word), None));
     }
     reply.count(len);
     Ok(())
@@ -59,22 +68,22 @@ fn joined_len(first: usize, second: usize) -> Result<usize, Failure> {
 
 #[expect(clippy::indexing_slicing, reason = "`edit` gives `len` bytes, at least `end`")]
 pub(super) fn setrange(ctx: &mut Context<'_>) -> Outcome {
-    let (key, now_ms, may_wait) = (ctx.key(0), ctx.now_ms, ctx.may_wait);
+    let (key, now_ms) = (ctx.key(0), ctx.now_ms);
     let offset = ctx.int(2)?;
     let word = ctx.args.get(3);
     let offset = usize::try_from(offset).map_err(|_| NEGATIVE_OFFSET)?;
-    let (db, reply) = ctx.open(&key);
-    let old_len = db.get(&key, now_ms).map(|entry| entry.value().len());
+    let old = ctx.db(&key).get(&key, now_ms);
+    let old_len = old.as_ref().map_or(0, |entry| entry.value().len());
     if word.is_empty() {
-        reply.count(old_len.unwrap_or(0));
+        ctx.reply.count(old_len);
         return Ok(());
     }
     let end = joined_len(offset, word.len())?;
-    let len = end.max(old_len.unwrap_or(0));
-    let zeros = offset.saturating_sub(old_len.unwrap_or(0));
-    if zeros > QUICK_ZEROS_MAX && !may_wait {
-        return Err(Failure::Detach);
-    }
+    let len = end.max(old_len);
+    let zeros = offset.saturating_sub(old_len);
+    let moved = old.map_or(0, |entry| entry.cost_of_edit(len));
+    ctx.allow_copy(moved.saturating_add(zeros).saturating_add(word.len()))?;
+    let (db, reply) = ctx.open(&key);
     if let Some(mut entry) = db.get_mut(&key, now_ms) {
         entry.edit(len)[offset..end].copy_from_slice(word);
     } else {
@@ -91,20 +100,28 @@ pub(super) fn getrange(ctx: &mut Context<'_>) -> Outcome {
     let (first, last) = (ctx.int(2)?, ctx.int(3)?);
     let (db, reply) = ctx.open(&key);
     match db.read(&key, now_ms) {
-        Some(entry) => entry.value().with_bytes(|bytes| reply.bulk(part(bytes, first, last))),
+        Some(entry) => {
+            let range = part(entry.value().len(), first, last);
+            match entry.blob().filter(|_| range.len() >= BY_REFERENCE_MIN) {
+                Some(blob) => reply.bulk_blob(blob.slice(range)),
+                None => entry.value().with_bytes(|bytes| {
+                    reply.bulk(bytes.get(range).unwrap_or_default());
+                }),
+            }
+        }
         None => reply.bulk(b""),
     }
     Ok(())
 }
 
-/// The bytes from `first` to `last`; negative ones count from the end.
-fn part(bytes: &[u8], first: i64, last: i64) -> &[u8] {
-    let len = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+/// The range from `first` to `last` of so many bytes; negative ones count from the end.
+fn part(len: usize, first: i64, last: i64) -> Range<usize> {
+    let len = i64::try_from(len).unwrap_or(i64::MAX);
     let from_start = |index: i64| if index < 0 { index.saturating_add(len) } else { index };
     let (first, last) = (from_start(first).max(0), from_start(last).min(len.saturating_sub(1)));
-    let Ok(end) = usize::try_from(last.saturating_add(1)) else { return &[] };
-    let Ok(start) = usize::try_from(first) else { return &[] };
-    bytes.get(start..end).unwrap_or_default()
+    let Ok(end) = usize::try_from(last.saturating_add(1)) else { return 0..0 };
+    let Ok(start) = usize::try_from(first) else { return 0..0 };
+    if start < end { start..end } else { 0..0 }
 }
 
 #[cfg(test)]
@@ -131,7 +148,7 @@ mod tests {
             ("", 0, 0, ""),
         ];
         for (text, first, last, expected) in cases {
-            let got = part(text.as_bytes(), *first, *last);
+            let got = &text.as_bytes()[part(text.len(), *first, *last)];
             assert_eq!(got, expected.as_bytes(), "{text} {first} {last}");
         }
     }

@@ -435,3 +435,26 @@ fn speed_of_common_commands() {
     writeln!(report, "SET of mixed lengths: {:.1} ns", measure(&mixed, 10_000)).unwrap();
     eprintln!("{report}");
 }
+
+#[test]
+fn the_end_of_an_argument_is_known_with_its_length() {
+    let bytes = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5000\r\n";
+    let (mut parser, mut args) = (Parser::default(), Vec::new());
+    for cut in 0..bytes.len() - 1 {
+        let parsed = parser.parse(&bytes[..cut], &Limits::LOGGED_IN, &mut args);
+        assert_eq!(parsed, Ok(Parsed::Incomplete));
+        assert!(parser.wanted() <= 22, "{} at {cut}", parser.wanted());
+    }
+    let mut whole = bytes.to_vec();
+    let wanted = bytes.len() + 5000 + 2;
+    while whole.len() < wanted {
+        assert_eq!(parser.parse(&whole, &Limits::LOGGED_IN, &mut args), Ok(Parsed::Incomplete));
+        assert_eq!(parser.wanted(), wanted);
+        whole.resize(wanted.min(whole.len() + 700), b'v');
+    }
+    whole.truncate(wanted - 2);
+    whole.extend(b"\r\n");
+    let parsed = parser.parse(&whole, &Limits::LOGGED_IN, &mut args);
+    assert_eq!(parsed, Ok(Parsed::Command { consumed: wanted }));
+    assert_eq!(parser.wanted(), 0);
+}

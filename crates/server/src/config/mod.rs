@@ -38,7 +38,7 @@ mod tests;
 
 pub use address::listen_address;
 pub use file::Syntax;
-pub use limits::OutputLimits;
+pub use limits::{OutputLimit, OutputLimits};
 pub use parameter::{Apply, Change, Effect, Parameter};
 pub use rewrite::rewrite;
 pub use sources::{Invocation, parse};

@@ -135,7 +135,7 @@ fn set(call: &mut Call<'_>) -> Result<Flow, Failure> {
     let _changing = config.changing.lock();
     let protected = match config.protected_configs.read().as_str() {
         "yes" => true,
-        "local" => call.session.client.is_local,
+        "local" => call.session.client.addr.is_local(),
         _ => false,
     };
     let wishes = wishes(config, pairs, protected)?;

@@ -108,7 +108,7 @@ fn help(reply: &mut Reply<'_>) -> Flow {
 fn check_allowed(call: &Call<'_>) -> Result<(), Failure> {
     match call.server.config.debug_command.read().as_str() {
         "yes" => Ok(()),
-        "local" if call.session.client.is_local => Ok(()),
+        "local" if call.session.client.addr.is_local() => Ok(()),
         _ => Err(NOT_ALLOWED),
     }
 }

@@ -1,5 +1,7 @@
 //! Entries against what they were made of.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -33,7 +35,7 @@ fn far_expiries_stay_below_never() {
 fn renaming_moves_a_heap_buffer() {
     let start = |entry: &Entry| match entry.value() {
         Value::Bytes(bytes) => bytes.as_ptr(),
-        Value::Int(_) => panic!("a string became an integer"),
+        other => panic!("the bytes became {other:?}"),
     };
     let entry = Entry::new(b"old", Value::Bytes(&[b'v'; EMBEDDED_MAX + 1]), Some(7));
     let before = start(&entry);
@@ -42,9 +44,29 @@ fn renaming_moves_a_heap_buffer() {
     assert_eq!(entry.expires_at(), Some(7));
 }
 
+#[test]
+fn a_part_is_held_on_to_and_not_copied() {
+    let mut bytes = b"12345678".to_vec();
+    bytes.resize(100_000, b'v');
+    let block = Arc::new(bytes);
+    let part = Part::of(&block, &block[8..]).expect("most of the block");
+    let mut entry = Entry::new(b"key", Value::Part(part), None);
+    let Value::Bytes(stored) = entry.value() else { panic!("no bytes") };
+    assert_eq!(stored.as_ptr(), block[8..].as_ptr());
+    assert_eq!(entry.cost_of_edit(10), 10);
+    entry.edit(100_000)[0] = b'x';
+    assert_eq!((block[8], block.len()), (b'v', 100_000));
+    let copy = entry.copy_as(b"other");
+    let sent = entry.blob().expect("a heap value");
+    drop(entry);
+    assert_eq!(copy.value().to_vec(), &*sent);
+    assert_eq!((sent[0], sent.len()), (b'x', 100_000));
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Set(Vec<u8>, Option<u64>),
+    SetPart(usize, Option<u64>),
     Expire(Option<u64>),
     Append(Vec<u8>),
     Write(usize, Vec<u8>),
@@ -68,6 +90,7 @@ fn key_len() -> impl Strategy<Value = usize> {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         (bytes(), any::<Option<u64>>()).prop_map(|(value, at)| Step::Set(value, at)),
+        (0..9000usize, any::<Option<u64>>()).prop_map(|(len, at)| Step::SetPart(len, at)),
         any::<Option<u64>>().prop_map(Step::Expire),
         bytes().prop_map(Step::Append),
         (0..6000usize, bytes()).prop_map(|(at, value)| Step::Write(at, value)),
@@ -88,11 +111,18 @@ proptest! {
         let mut key = vec![b'k'; key_len];
         let (mut value, mut at, mut sticky) = (b"first".to_vec(), None, false);
         let mut entry = Entry::new(&key, Value::of(&value), at);
+        let mut copies = Vec::new();
         for step in steps {
             match step {
                 Step::Set(new, expiry) => {
                     entry.set(Value::of(&new), expiry);
                     (value, at) = (new, expiry);
+                }
+                Step::SetPart(len, expiry) => {
+                    let block = Arc::new(vec![b'p'; len]);
+                    let part = Part::of(&block, &block).expect("all of it");
+                    entry.set(Value::Part(part), expiry);
+                    (value, at) = (block.to_vec(), expiry);
                 }
                 Step::Expire(expiry) => {
                     entry.set_expiry(expiry);
@@ -112,7 +142,10 @@ proptest! {
                     entry.set_sticky(on);
                     sticky = on;
                 }
-                Step::Copy => entry = entry.copy_as(&key),
+                Step::Copy => {
+                    copies.push((entry, value.clone()));
+                    entry = copies.last().expect("just added").0.copy_as(&key);
+                }
                 Step::Rename(len) => {
                     key = vec![b'r'; len];
                     entry = entry.rename(&key);
@@ -121,6 +154,9 @@ proptest! {
             prop_assert_eq!(entry.key(), &key[..]);
             prop_assert_eq!(entry.value().to_vec(), value.clone());
             prop_assert_eq!((entry.expires_at(), entry.is_sticky()), (at, sticky));
+        }
+        for (copy, value) in copies {
+            prop_assert_eq!(copy.value().to_vec(), value);
         }
     }
 }

@@ -220,10 +220,11 @@ impl Condition<'_> {
         let seconds_since = |ms: u64| now_ms.saturating_sub(ms) / 1000;
         match self {
             Self::Id(ids) => ids.contains(&client.id.cast_signed()),
-            Self::Addr(addr) => client.addr.as_bytes() == *addr,
-            Self::LocalAddr(addr) => client.local_addr.as_bytes() == *addr,
+            Self::Addr(addr) => client.addr.to_string().as_bytes() == *addr,
+            Self::LocalAddr(addr) => client.local_addr.to_string().as_bytes() == *addr,
             Self::Ip(ip) => client
                 .addr
+                .to_string()
                 .rsplit_once(':')
                 .is_some_and(|(host, _)| host.trim_matches(['[', ']']).as_bytes() == *ip),
             Self::Normal(normal) => *normal,
