@@ -206,7 +206,9 @@ impl Connection {
     #[inline]
     pub fn wants_more(&self) -> bool {
         let wanted = self.progress.wanted();
-        wanted >= OWN_BLOCK_MIN && self.backlog.len() < wanted
+        wanted >= OWN_BLOCK_MIN
+            && self.backlog.len() < wanted
+            && self.progress.wanted_argument() >= OWN_BLOCK_MIN / 2
     }
 
     /// Reads more of such an argument, and nothing behind it; or moves what has come to a larger
