@@ -16,6 +16,8 @@ use crate::tree::{Argument, Call};
 const TEMPLATE_SHARE: usize = 2;
 /// One call in so many is spoilt.
 const SPOILT_SHARE: usize = 3;
+/// One in so many calls with very long replies is sent.
+const LONG_SHARE: usize = 20;
 /// How much more often a command is called whose replies can be compared fully.
 const COMPARABLE_WEIGHT: usize = 8;
 /// Times below this, in the unit of a command, might pass during a run.
@@ -81,7 +83,8 @@ impl<'a> Generator<'a> {
                 self.spoil(&mut words, random, place);
             }
             tame(&mut words, random, place);
-            if words.is_empty() || self.is_foreign(&words) {
+            let is_seldom = is_long(&words) && random.below(LONG_SHARE) > 0;
+            if words.is_empty() || is_seldom || self.is_foreign(&words) {
                 continue;
             }
             let is_allowed = match self.judge.how(&words) {
@@ -249,6 +252,11 @@ pub fn lower(word: &[u8]) -> String {
 
 fn number(word: &[u8]) -> Option<i64> {
     std::str::from_utf8(word).ok()?.parse().ok()
+}
+
+/// Whether the reply is about all commands.
+fn is_long(words: &Words) -> bool {
+    words.len() < 3 && words.first().is_some_and(|word| lower(word) == "command")
 }
 
 /// Whether HELLO gives the connection a name: Redis 7.0 does so even when it then fails.
