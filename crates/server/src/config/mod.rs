@@ -22,6 +22,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering:
 
 use parking_lot::{Mutex, RwLock};
 
+use crate::oom::OomScore;
+
 mod address;
 mod file;
 mod help;
@@ -96,6 +98,8 @@ pub struct Config {
     pub dir: RwLock<String>,
     /// The file with the number of the process, or nothing.
     pub pid_file: RwLock<String>,
+    /// How readily the kernel ends the process.
+    pub oom_score: OomScore,
     /// Who waits for the server to be ready: `no`, `systemd` or `auto`.
     pub supervised: RwLock<String>,
 
