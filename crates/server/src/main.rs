@@ -36,6 +36,7 @@ mod inbox;
 mod kept;
 mod latency;
 mod limits;
+mod listening;
 mod logging;
 mod machine;
 mod monitor;

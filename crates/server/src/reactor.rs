@@ -18,6 +18,7 @@ mod manners;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -471,6 +472,7 @@ impl Reactor {
                 Message::Unblock(token, error) => self.unblock(token, error),
                 Message::Resume => self.resume(),
                 Message::Drain => self.drain(),
+                Message::Listen { listeners, closed } => self.listen(listeners, &closed),
                 Message::Kill(token) => {
                     if self.find(token).is_some() {
                         self.end(token.index);
@@ -574,6 +576,24 @@ impl Reactor {
                 }
             }
         }
+    }
+
+    /// Accepts on other sockets from now on.
+    fn listen(&mut self, listeners: Vec<Listener>, closed: &[SocketAddr]) {
+        if self.draining {
+            return;
+        }
+        for listener in &self.listeners {
+            // One that rests is not there.
+            let _ = epoll::delete(&self.epoll, listener);
+        }
+        self.listeners
+            .retain(|listener| listener.address().is_none_or(|address| !closed.contains(&address)));
+        self.listeners.extend(listeners);
+        // All are added where those that rested are.
+        let now = Instant::now();
+        self.resting = (0..self.listeners.len()).map(|number| (now, number)).collect();
+        self.accept_again(now);
     }
 
     /// Takes a listener off epoll, which would tell of waiting connections all the time.

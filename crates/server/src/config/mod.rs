@@ -17,8 +17,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{LazyLock, OnceLock};
 
 use parking_lot::{Mutex, RwLock};
 
@@ -44,6 +44,9 @@ pub use limits::{OutputLimit, OutputLimits};
 pub use parameter::{Apply, Change, Effect, Parameter};
 pub use rewrite::rewrite;
 pub use sources::{Invocation, parse};
+
+/// Listens where the configuration says now.
+pub type Relisten = Box<dyn Fn() -> std::io::Result<()> + Send + Sync>;
 
 /// The configuration of a server.
 #[derive(Default)]
@@ -128,6 +131,8 @@ pub struct Config {
     pub file: Option<(PathBuf, Syntax)>,
     /// Where the values come from, to be shown.
     pub sources: Vec<String>,
+    /// Listens where the configuration says, once the server listens at all.
+    pub relisten: OnceLock<Relisten>,
     /// Held while several parameters are changed or looked at together; never for long.
     pub changing: Mutex<()>,
 }

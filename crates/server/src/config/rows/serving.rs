@@ -4,7 +4,7 @@ use crate::config::address::{bind, set_bind};
 use crate::config::limits;
 use crate::config::parameter::{Parameter, kept, number, refused, shaped, special, text};
 use crate::config::shape::{BOOL, COUNT, INT, LIST, MEMORY, PORT, Shape, TEXT, int};
-use crate::{oom, process};
+use crate::{listening, oom, process};
 
 const NO_LISTENER: &str = "there is no such listener";
 const NO_MULTIPATH: &str = "connections are plain TCP";
@@ -24,10 +24,10 @@ const WHO: Shape = Shape::Word(&["no", "yes", "local"]);
 pub const ADDRESSES: &[Parameter] = &[
     number("port", "6379", (-1, 65_535), |c| &c.port)
         .about("TCP port; 0 for none, -1 for any free one.")
-        .at_start(),
+        .apply(listening::apply_port),
     special("bind", "* -::*", LIST, bind, set_bind)
         .about("Addresses to listen on; * for all; - before one that the machine may not have.")
-        .at_start(),
+        .apply(listening::apply_bind),
     text("unixsocket", "", TEXT, |c| &c.unix_socket)
         .about("Path of a unix socket to listen on.")
         .at_start(),
