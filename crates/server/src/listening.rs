@@ -47,8 +47,8 @@ pub fn open(server: &'static Server) -> io::Result<Vec<Listener>> {
     let config = &server.config;
     let mut sockets = server.listening.sockets.lock();
     let (mut listeners, port) = open_tcp(config, config.port.load(Relaxed), &[])?;
-    // Where there is no address, there is no port.
-    config.port.store(if listeners.is_empty() { 0 } else { port }, Relaxed);
+    // None was looked for where there is no address.
+    config.port.store(port.max(0), Relaxed);
     *sockets = twins(&listeners)?;
     let path = config.unix_socket.read().clone();
     if !path.is_empty() {
@@ -135,7 +135,7 @@ fn change(server: &'static Server) -> io::Result<()> {
             return Err(error);
         }
     };
-    config.port.store(port, Relaxed);
+    config.port.store(port.max(0), Relaxed);
     let closed = gone.iter().map(|twin| twin.address).collect();
     server.inboxes[0].send(Message::Listen { listeners, closed });
     close(&gone);

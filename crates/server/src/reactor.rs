@@ -33,7 +33,7 @@ use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use slab::Slab;
 
-use crate::clients::ClientFlags;
+use crate::clients::{ClientFlags, Over};
 use crate::connection::{Arrived, Connection, OWN_BLOCK_MIN, State};
 use crate::inbox::{Inbox, Message, Recall, Token};
 use crate::kept::discard;
@@ -400,6 +400,11 @@ impl Reactor {
             }
         }
         connection.runnable = !matches!(step, Step::Read);
+        if let Some(why) = connection.refusal(&self.server.config, output) {
+            output.clear(OUTPUT_KEEP_MAX);
+            self.dismiss_over(index, Over::Output, why);
+            return;
+        }
         let sent = connection.send(output);
         output.clear(OUTPUT_KEEP_MAX);
         connection.show();
@@ -484,10 +489,15 @@ impl Reactor {
 
     /// A connection whose reply was made elsewhere goes on.
     fn come_back(&mut self, token: Token, mut reply: Output) {
+        let server = self.server;
         let Some(connection) = self.find(token) else { return };
         connection.state = State::Open;
         connection.wake_at = None;
         connection.session.mute(&mut reply, 0);
+        if let Some(why) = connection.refusal(&server.config, &reply) {
+            self.dismiss_over(token.index, Over::Output, why);
+            return;
+        }
         if connection.send(&mut reply).is_err() {
             self.end(token.index);
             return;
