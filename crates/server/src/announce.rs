@@ -33,7 +33,7 @@ pub fn announce(server: &Server) {
 fn places(config: &Config) -> String {
     let addresses = config.bind.read().join(" ");
     let port = config.port.load(Relaxed);
-    let tcp = (port != 0).then(|| format!("port {port} of {addresses}"));
+    let tcp = (port != 0 && !addresses.is_empty()).then(|| format!("port {port} of {addresses}"));
     let path = config.unix_socket.read().clone();
     let unix = (!path.is_empty()).then_some(path);
     tcp.into_iter().chain(unix).collect::<Vec<_>>().join(", and ")

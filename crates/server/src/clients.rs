@@ -215,12 +215,23 @@ impl Client {
     }
 }
 
+/// The limit of a connection that it is over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Over {
+    /// `client-query-buffer-limit`.
+    Input,
+    /// `client-output-buffer-limit`.
+    Output,
+}
+
 /// All connections.
 pub struct Clients {
     threads: Box<[Served]>,
     next_id: AtomicU64,
     accepted: AtomicU64,
     refused: AtomicU64,
+    over_input: AtomicU64,
+    over_output: AtomicU64,
 }
 
 /// The connections of one thread.
@@ -240,6 +251,8 @@ impl Clients {
             next_id: AtomicU64::new(1),
             accepted: AtomicU64::new(0),
             refused: AtomicU64::new(0),
+            over_input: AtomicU64::new(0),
+            over_output: AtomicU64::new(0),
         }
     }
 
@@ -312,6 +325,20 @@ impl Clients {
     /// Connections accepted since the start.
     pub fn accepted(&self) -> u64 {
         self.accepted.load(Relaxed)
+    }
+
+    /// Counts a connection that is closed because of its limit of input or of output.
+    pub fn note_over(&self, limit: Over) {
+        match limit {
+            Over::Input => &self.over_input,
+            Over::Output => &self.over_output,
+        }
+        .fetch_add(1, Relaxed);
+    }
+
+    /// Connections closed because of their limit of input, and of output, since the start.
+    pub fn over(&self) -> (u64, u64) {
+        (self.over_input.load(Relaxed), self.over_output.load(Relaxed))
     }
 
     /// Connections refused since the start.

@@ -14,6 +14,7 @@ use protocol::reply::Reply;
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 
+use crate::config::Config;
 use crate::kept::{Kept, discard};
 use crate::limits::Class;
 use crate::net;
@@ -153,6 +154,13 @@ impl Connection {
     /// Whether it has nothing more to do in this world.
     pub fn is_over(&self) -> bool {
         matches!(self.state, State::Closing) && self.kept.is_none()
+    }
+
+    /// Why it is to be closed instead of being sent these replies, if it is.
+    #[inline]
+    pub fn refusal(&self, config: &Config, output: &Output) -> Option<&'static str> {
+        let kept = self.kept.as_ref().map_or(0, |kept| kept.len());
+        self.class.refusal(config, output.total(), kept)
     }
 
     /// Sends replies, and takes them; what the socket does not take now is kept.

@@ -12,6 +12,10 @@ pub struct Counts {
     pub accepted: u64,
     /// Connections refused.
     pub refused: u64,
+    /// Connections closed because of their limit of input.
+    pub over_input: u64,
+    /// Connections closed because of their limit of output.
+    pub over_output: u64,
     /// Bytes read.
     pub bytes_in: u64,
     /// Bytes written.
@@ -32,10 +36,13 @@ impl Counts {
     /// Reads all counters.
     pub fn read(server: &Server, census: &Census) -> Self {
         let (bytes_in, bytes_out) = server.clients.traffic();
+        let (over_input, over_output) = server.clients.over();
         let (turns, ticks) = server.turns.sums();
         Self {
             accepted: server.clients.accepted(),
             refused: server.clients.refused(),
+            over_input,
+            over_output,
             bytes_in,
             bytes_out,
             hits: census.stats.hits,
@@ -54,6 +61,8 @@ impl Sub for Counts {
         Self {
             accepted: self.accepted.saturating_sub(other.accepted),
             refused: self.refused.saturating_sub(other.refused),
+            over_input: self.over_input.saturating_sub(other.over_input),
+            over_output: self.over_output.saturating_sub(other.over_output),
             bytes_in: self.bytes_in.saturating_sub(other.bytes_in),
             bytes_out: self.bytes_out.saturating_sub(other.bytes_out),
             hits: self.hits.saturating_sub(other.hits),

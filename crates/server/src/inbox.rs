@@ -3,6 +3,7 @@
 //! The thread sleeps in epoll, so a message also makes a descriptor readable there; a thread that
 //! has been told and has not looked yet is not told again.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Wake;
@@ -12,7 +13,7 @@ use protocol::output::Output;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use crate::net::Accepted;
+use crate::net::{Accepted, Listener};
 
 /// The name of a connection on its thread. A name is never used twice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -37,6 +38,8 @@ pub enum Message {
     Unblock(Token, bool),
     /// The pause of clients is over.
     Resume,
+    /// The first thread is to accept on these as well, and on those addresses no more.
+    Listen { listeners: Vec<Listener>, closed: Vec<SocketAddr> },
     /// Connections are to end when they have been answered.
     Drain,
     /// A connection is to be ended.

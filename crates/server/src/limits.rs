@@ -23,6 +23,11 @@ const OUTPUT_MAX: u64 = 96 * 1024 * 1024;
 /// Bytes of input that all connections may keep.
 const INPUT_MAX: u64 = 2 * 1024 * 1024 * 1024;
 
+/// Bytes of replies that no limit is held against.
+const UNCOUNTED_MAX: usize = 16 * 1024;
+/// Why a connection is closed.
+const OVER_HARD: &str = "its output is over the hard limit of client-output-buffer-limit";
+
 /// Which limits a connection's output has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Class {
@@ -46,12 +51,25 @@ impl Class {
         }
     }
 
+    /// Why a connection of this class is to be closed, if its next replies are too much.
+    ///
+    /// As in Redis, what fits a small buffer does not count, but what is larger does even if the
+    /// other side would take it at once.
+    #[inline]
+    pub fn refusal(self, config: &Config, replies: usize, kept: usize) -> Option<&'static str> {
+        if replies <= UNCOUNTED_MAX {
+            return None;
+        }
+        let limit = self.limit(config).hard_bytes;
+        (limit > 0 && replies.saturating_add(kept) as u64 > limit).then_some(OVER_HARD)
+    }
+
     /// Why a connection of this class is to be closed, if what it keeps is too much.
     pub fn objection(self, config: &Config, kept: &mut Kept, now_ms: u64) -> Option<&'static str> {
         let limit = self.limit(config);
         let over = |bytes: u64| bytes > 0 && kept.len() as u64 > bytes;
         if over(limit.hard_bytes) {
-            return Some("its output is over the hard limit of client-output-buffer-limit");
+            return Some(OVER_HARD);
         }
         if !over(limit.soft_bytes) {
             kept.over_soft_since_ms = None;

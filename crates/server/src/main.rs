@@ -36,10 +36,12 @@ mod inbox;
 mod kept;
 mod latency;
 mod limits;
+mod listening;
 mod logging;
 mod machine;
 mod monitor;
 mod net;
+mod oom;
 mod panic;
 mod pipeline;
 mod pool;
@@ -113,6 +115,7 @@ fn serve(config: Config) -> Result<(), Box<dyn std::error::Error>> {
     logging::set_level(&config.log_level.read());
     logging::set_file(&config.log_file.read())?;
     process::fit_clients_max(&config);
+    oom::apply(&config).unwrap_or_else(|error| log::warn!("oom-score-adj: {error}"));
     let server = Server::leak(config)?;
     // Whoever sees that the server listens may ask it to end.
     let signals = signals::keep()?;

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::fs::Permissions;
 use std::io::{self, IoSlice};
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -113,10 +113,14 @@ impl Listener {
         Ok(Self { socket: listener.into(), path: Some(path.into()), keepalive_s: None })
     }
 
-    /// The TCP port, if it has one.
-    pub fn port(&self) -> Option<u16> {
-        let listener = TcpListener::from(self.socket.try_clone().ok()?);
-        listener.local_addr().ok().map(|address| address.port())
+    /// The TCP address, if it has one.
+    pub fn address(&self) -> Option<SocketAddr> {
+        SocketAddr::try_from(getsockname(&self.socket).ok()?).ok()
+    }
+
+    /// A second descriptor of the socket.
+    pub fn twin(&self) -> io::Result<OwnedFd> {
+        self.socket.try_clone()
     }
 
     /// The next connection, if there is one. What is set on a listener, its connections inherit;
@@ -130,6 +134,8 @@ impl Listener {
         let (socket, remote) = match acceptfrom_with(&self.socket, flags) {
             Ok(accepted) => accepted,
             Err(Errno::AGAIN | Errno::CONNABORTED | Errno::INTR) => return Ok(None),
+            // It listens no more, and this thread is about to be told.
+            Err(Errno::INVAL) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         if let Some(path) = &self.path {

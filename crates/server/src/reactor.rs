@@ -18,6 +18,7 @@ mod manners;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -32,7 +33,7 @@ use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use slab::Slab;
 
-use crate::clients::ClientFlags;
+use crate::clients::{ClientFlags, Over};
 use crate::connection::{Arrived, Connection, OWN_BLOCK_MIN, State};
 use crate::inbox::{Inbox, Message, Recall, Token};
 use crate::kept::discard;
@@ -399,6 +400,11 @@ impl Reactor {
             }
         }
         connection.runnable = !matches!(step, Step::Read);
+        if let Some(why) = connection.refusal(&self.server.config, output) {
+            output.clear(OUTPUT_KEEP_MAX);
+            self.dismiss_over(index, Over::Output, why);
+            return;
+        }
         let sent = connection.send(output);
         output.clear(OUTPUT_KEEP_MAX);
         connection.show();
@@ -471,6 +477,7 @@ impl Reactor {
                 Message::Unblock(token, error) => self.unblock(token, error),
                 Message::Resume => self.resume(),
                 Message::Drain => self.drain(),
+                Message::Listen { listeners, closed } => self.listen(listeners, &closed),
                 Message::Kill(token) => {
                     if self.find(token).is_some() {
                         self.end(token.index);
@@ -482,10 +489,15 @@ impl Reactor {
 
     /// A connection whose reply was made elsewhere goes on.
     fn come_back(&mut self, token: Token, mut reply: Output) {
+        let server = self.server;
         let Some(connection) = self.find(token) else { return };
         connection.state = State::Open;
         connection.wake_at = None;
         connection.session.mute(&mut reply, 0);
+        if let Some(why) = connection.refusal(&server.config, &reply) {
+            self.dismiss_over(token.index, Over::Output, why);
+            return;
+        }
         if connection.send(&mut reply).is_err() {
             self.end(token.index);
             return;
@@ -574,6 +586,24 @@ impl Reactor {
                 }
             }
         }
+    }
+
+    /// Accepts on other sockets from now on.
+    fn listen(&mut self, listeners: Vec<Listener>, closed: &[SocketAddr]) {
+        if self.draining {
+            return;
+        }
+        for listener in &self.listeners {
+            // One that rests is not there.
+            let _ = epoll::delete(&self.epoll, listener);
+        }
+        self.listeners
+            .retain(|listener| listener.address().is_none_or(|address| !closed.contains(&address)));
+        self.listeners.extend(listeners);
+        // All are added where those that rested are.
+        let now = Instant::now();
+        self.resting = (0..self.listeners.len()).map(|number| (now, number)).collect();
+        self.accept_again(now);
     }
 
     /// Takes a listener off epoll, which would tell of waiting connections all the time.

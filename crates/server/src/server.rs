@@ -19,6 +19,7 @@ use crate::hotkeys::HotKeys;
 use crate::inbox::Inbox;
 use crate::latency::Latency;
 use crate::limits::Pressure;
+use crate::listening::Listening;
 use crate::monitor::Monitors;
 use crate::net::Accepted;
 use crate::pool::Pool;
@@ -39,6 +40,8 @@ pub struct Server {
     pub command_names: Vec<&'static str>,
     /// The connections.
     pub clients: Clients,
+    /// Where it listens.
+    pub listening: Listening,
     /// Threads that serve connections.
     pub threads: usize,
     /// How far they have come in ending.
@@ -107,6 +110,7 @@ impl Server {
             pause: Pause::default(),
             command_names,
             clients: Clients::new(threads),
+            listening: Listening::default(),
             threads,
             drained: Drained::default(),
             pressure: Pressure::new(threads),

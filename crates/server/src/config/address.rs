@@ -29,7 +29,8 @@ pub fn bind(config: &Config) -> String {
 pub fn set_bind(config: &Config, text: &str) -> Result<(), String> {
     let addresses: Vec<String> = text.split_ascii_whitespace().map(str::to_owned).collect();
     for address in &addresses {
-        listen_address(address)?;
+        let failed = |why| format!("Failed to bind to specified addresses: {why}");
+        listen_address(address).map_err(failed)?;
     }
     *config.bind.write() = addresses;
     Ok(())

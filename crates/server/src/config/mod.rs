@@ -17,10 +17,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{LazyLock, OnceLock};
 
 use parking_lot::{Mutex, RwLock};
+
+use crate::oom::OomScore;
 
 mod address;
 mod file;
@@ -42,6 +44,9 @@ pub use limits::{OutputLimit, OutputLimits};
 pub use parameter::{Apply, Change, Effect, Parameter};
 pub use rewrite::rewrite;
 pub use sources::{Invocation, parse};
+
+/// Listens where the configuration says now.
+pub type Relisten = Box<dyn Fn() -> std::io::Result<()> + Send + Sync>;
 
 /// The configuration of a server.
 #[derive(Default)]
@@ -96,6 +101,8 @@ pub struct Config {
     pub dir: RwLock<String>,
     /// The file with the number of the process, or nothing.
     pub pid_file: RwLock<String>,
+    /// How readily the kernel ends the process.
+    pub oom_score: OomScore,
     /// Who waits for the server to be ready: `no`, `systemd` or `auto`.
     pub supervised: RwLock<String>,
 
@@ -124,6 +131,8 @@ pub struct Config {
     pub file: Option<(PathBuf, Syntax)>,
     /// Where the values come from, to be shown.
     pub sources: Vec<String>,
+    /// Listens where the configuration says, once the server listens at all.
+    pub relisten: OnceLock<Relisten>,
     /// Held while several parameters are changed or looked at together; never for long.
     pub changing: Mutex<()>,
 }

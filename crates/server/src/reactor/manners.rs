@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use rustix::event::epoll;
 
 use super::Reactor;
-use crate::clients::ClientFlags;
+use crate::clients::{ClientFlags, Over};
 use crate::connection::State;
 use crate::limits::Excess;
 use crate::server::now_ms;
@@ -38,16 +38,24 @@ impl Reactor {
         let limit = config.query_buffer_max.load(Relaxed);
         let class = connection.class;
         let objection = if connection.backlog.len() as u64 > limit {
-            Some("its request is over client-query-buffer-limit")
+            Some((Over::Input, "its request is over client-query-buffer-limit"))
         } else {
             let kept = connection.kept.as_mut();
-            kept.and_then(|kept| class.objection(config, kept, now_ms()))
+            let why = kept.and_then(|kept| class.objection(config, kept, now_ms()));
+            why.map(|why| (Over::Output, why))
         };
         match objection {
-            Some(why) => self.dismiss(index, why),
+            Some((limit, why)) => self.dismiss_over(index, limit, why),
             None => return true,
         }
         false
+    }
+
+    /// Ends a connection that is over a limit.
+    #[cold]
+    pub(super) fn dismiss_over(&mut self, index: u32, limit: Over, why: &str) {
+        self.server.clients.note_over(limit);
+        self.dismiss(index, why);
     }
 
     /// Ends a connection, and tells the operator why.

@@ -4,14 +4,13 @@ use crate::config::address::{bind, set_bind};
 use crate::config::limits;
 use crate::config::parameter::{Parameter, kept, number, refused, shaped, special, text};
 use crate::config::shape::{BOOL, COUNT, INT, LIST, MEMORY, PORT, Shape, TEXT, int};
-use crate::process;
+use crate::{listening, oom, process};
 
 const NO_LISTENER: &str = "there is no such listener";
 const NO_MULTIPATH: &str = "connections are plain TCP";
 const NO_BUFFER: &str = "an idle connection owns no buffer";
 const ALL_SERVE: &str = "every thread serves connections";
 const NO_PLACES: &str = "the system places threads";
-const OOM_SCORE: &str = "a service manager sets it";
 const NO_USERS: &str = "there are no users but the default one";
 const ONE_USER: &str = "there is the default user alone, and the process keeps its own";
 const NO_MARKS: &str = "sockets are not marked";
@@ -25,10 +24,10 @@ const WHO: Shape = Shape::Word(&["no", "yes", "local"]);
 pub const ADDRESSES: &[Parameter] = &[
     number("port", "6379", (-1, 65_535), |c| &c.port)
         .about("TCP port; 0 for none, -1 for any free one.")
-        .at_start(),
+        .apply(listening::apply_port),
     special("bind", "* -::*", LIST, bind, set_bind)
         .about("Addresses to listen on; * for all; - before one that the machine may not have.")
-        .at_start(),
+        .apply(listening::apply_bind),
     text("unixsocket", "", TEXT, |c| &c.unix_socket)
         .about("Path of a unix socket to listen on.")
         .at_start(),
@@ -130,7 +129,14 @@ pub const RESOURCES: &[Parameter] = &[
     kept("server-cpulist", "", TEXT, NO_PLACES).aliases(&["server_cpulist"]).at_start(),
     kept("bio-cpulist", "", TEXT, NO_PLACES).aliases(&["bio_cpulist"]).at_start(),
     kept("proactor-affinity-mode", "", TEXT, NO_PLACES).at_start(),
-    kept("oom-score-adj", "no", SCORE, OOM_SCORE),
-    kept("oom-score-adj-values", "0 200 800", LIST, OOM_SCORE),
+    text("oom-score-adj", "no", SCORE, |c| &c.oom_score.mode)
+        .about(
+            "Whether the kernel is told how readily to end this process: no, yes or relative (added \
+             to what it has), absolute.",
+        )
+        .apply(oom::apply),
+    special("oom-score-adj-values", "0 200 800", LIST, oom::values, oom::set_values)
+        .about("What it is told, for a master, a replica and a child; only the first counts.")
+        .apply(oom::apply),
     kept("disable-thp", "yes", BOOL, "there is no fork that huge pages would slow down").at_start(),
 ];

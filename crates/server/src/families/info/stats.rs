@@ -58,6 +58,8 @@ pub(super) fn stats(measured: &Measured, page: &mut Page) {
     ]);
     let errors: u64 = server.stats.errors().iter().map(|(_, count)| count).sum();
     page.field("total_error_replies", errors);
+    page.field("client_query_buffer_limit_disconnections", counts.over_input);
+    page.field("client_output_buffer_limit_disconnections", counts.over_output);
     loops(measured, page);
     page.zeros(&[
         "dump_payload_sanitizations",
