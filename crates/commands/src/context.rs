@@ -17,6 +17,7 @@ use protocol::request::Arg;
 use table::{Entry, Value};
 
 use crate::failure::Failure;
+use crate::settings::Settings;
 
 /// A command that copies more bytes than this does so in the worker pool: a few milliseconds.
 const QUICK_COPY_MAX: usize = 4 * 1024 * 1024;
@@ -142,6 +143,8 @@ pub struct Context<'a> {
     pub db: u16,
     /// The command's name.
     pub name: &'static str,
+    /// Parameters of the configuration.
+    pub settings: &'static Settings,
     /// Whether this is the worker pool, where a command may wait and take its time.
     pub may_wait: bool,
 }

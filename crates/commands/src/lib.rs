@@ -25,12 +25,14 @@ pub mod generic;
 mod long_double;
 pub mod object;
 pub mod scan;
+pub mod settings;
 pub mod spec;
 pub mod strings;
 pub mod throttle;
 
 pub use context::{Args, Context, KeyAt, Shards};
 pub use failure::{Failure, Outcome};
+pub use settings::Settings;
 pub use spec::{Command, Spec};
 
 /// Runs a command on data.

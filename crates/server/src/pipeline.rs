@@ -175,6 +175,7 @@ impl Job {
                     now_ms: now_ms(),
                     db,
                     name: command.name,
+                    settings: &server.config.settings,
                     may_wait: true,
                 };
                 if let Err(failure) = handler(&mut context) {
@@ -199,6 +200,8 @@ pub struct Batch {
     calls: Vec<Pending>,
     /// Words of inline commands, which are not in the input as they are meant.
     inline: Vec<u8>,
+    /// Whether its last command may change how the bytes behind it are read: a login or its end.
+    is_closed: bool,
 }
 
 /// A parsed command.
@@ -264,6 +267,7 @@ impl Batch {
         self.keys.clear();
         self.inline.clear();
         self.args.clear();
+        self.is_closed = false;
     }
 
     /// Commands in the batch.
@@ -273,7 +277,7 @@ impl Batch {
 
     /// Whether no more commands go in.
     pub fn is_full(&self) -> bool {
-        self.calls.len() >= BATCH_MAX || self.keys.len() >= BATCH_KEYS
+        self.calls.len() >= BATCH_MAX || self.keys.len() >= BATCH_KEYS || self.is_closed
     }
 
     /// Adds commands of one connection from `position` in `input` on, and moves it behind them.
@@ -287,13 +291,12 @@ impl Batch {
         let Connection { progress, session, .. } = connection;
         let mut first = self.args.len();
         self.args.append(&mut progress.partial);
-        // Before login each command may change what the next may be.
-        let (limits, end) = if session.authenticated {
-            (Limits::LOGGED_IN, BATCH_MAX)
-        } else {
-            (Limits::BEFORE_LOGIN, self.calls.len() + 1)
+        let limits = Limits {
+            bulk_len_max: server.config.settings.string_len_max(),
+            before_login: !session.authenticated,
+            ..Limits::LOGGED_IN
         };
-        while self.calls.len() < end && !self.is_full() {
+        while !self.is_full() {
             let rest = &input[*position..];
             match progress.parser.parse(rest, &limits, &mut self.args) {
                 Ok(Parsed::Command { consumed }) => {
@@ -645,6 +648,7 @@ impl<'a> DataCall<'a> {
                 now_ms: self.now_ms,
                 db: session.db,
                 name: self.command.name,
+                settings: &self.server.config.settings,
                 may_wait: false,
             };
             (self.handler)(&mut context)
@@ -727,6 +731,7 @@ impl Batch {
         }
         let first_key = self.keys.len();
         if let Some(command) = command {
+            self.is_closed |= command.is(Flags::NO_AUTH);
             let keys = &mut self.keys;
             command.key_words(
                 args.len(),

@@ -6,9 +6,11 @@ use protocol::reply::Reply;
 use protocol::request::Arg;
 
 use crate::context::{Args, Context, KeyAt, Shards};
+use crate::settings::Settings;
 use crate::spec::Flags;
 use crate::{Failure, families};
 
+static SETTINGS: Settings = Settings::DEFAULT;
 pub(crate) const NOW: u64 = 1_790_000_000_000;
 
 /// A keyspace and one client, with the time in hand.
@@ -87,6 +89,7 @@ impl World {
             now_ms: self.now_ms,
             db: self.db,
             name: command.spec.name,
+            settings: &SETTINGS,
             may_wait: self.may_wait,
         };
         let outcome = (command.run)(&mut ctx);

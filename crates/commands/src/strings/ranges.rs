@@ -33,6 +33,7 @@ pub(super) fn prepend(ctx: &mut Context<'_>) -> Outcome {
 #[expect(clippy::indexing_slicing, reason = "`edit` gives `len` bytes, the sum of both")]
 fn extend(ctx: &mut Context<'_>, end: End) -> Outcome {
     let (key, now_ms, word) = (ctx.key(0), ctx.now_ms, ctx.args.get(2));
+    let len_max = ctx.settings.string_len_max();
     let Some(old) = ctx.db(&key).get(&key, now_ms) else {
         let value = ctx.value(2)?;
         ctx.db(&key).insert(&key, Entry::new(key.bytes, value, None));
@@ -40,7 +41,7 @@ fn extend(ctx: &mut Context<'_>, end: End) -> Outcome {
         return Ok(());
     };
     let old_len = old.value().len();
-    let len = joined_len(old_len, word.len())?;
+    let len = joined_len(old_len, word.len(), len_max)?;
     let moved = match end {
         End::Back => old.cost_of_edit(len),
         End::Front => old_len,
@@ -61,8 +62,8 @@ fn extend(ctx: &mut Context<'_>, end: End) -> Outcome {
     Ok(())
 }
 
-fn joined_len(first: usize, second: usize) -> Result<usize, Failure> {
-    let len = first.checked_add(second).filter(|&len| len <= STRING_LEN_MAX);
+fn joined_len(first: usize, second: usize, max: usize) -> Result<usize, Failure> {
+    let len = first.checked_add(second).filter(|&len| len <= max);
     len.ok_or(Failure::TooLong)
 }
 
@@ -72,13 +73,14 @@ pub(super) fn setrange(ctx: &mut Context<'_>) -> Outcome {
     let offset = ctx.int(2)?;
     let word = ctx.args.get(3);
     let offset = usize::try_from(offset).map_err(|_| NEGATIVE_OFFSET)?;
+    let len_max = ctx.settings.string_len_max();
     let old = ctx.db(&key).get(&key, now_ms);
     let old_len = old.as_ref().map_or(0, |entry| entry.value().len());
     if word.is_empty() {
         ctx.reply.count(old_len);
         return Ok(());
     }
-    let end = joined_len(offset, word.len())?;
+    let end = joined_len(offset, word.len(), len_max)?;
     let len = end.max(old_len);
     let zeros = offset.saturating_sub(old_len);
     let moved = old.map_or(0, |entry| entry.cost_of_edit(len));
@@ -155,9 +157,9 @@ mod tests {
 
     #[test]
     fn lengths() {
-        assert_eq!(joined_len(STRING_LEN_MAX, 0), Ok(STRING_LEN_MAX));
-        assert_eq!(joined_len(STRING_LEN_MAX, 1), Err(Failure::TooLong));
-        assert_eq!(joined_len(usize::MAX, 1), Err(Failure::TooLong));
+        assert_eq!(joined_len(STRING_LEN_MAX, 0, STRING_LEN_MAX), Ok(STRING_LEN_MAX));
+        assert_eq!(joined_len(STRING_LEN_MAX, 1, STRING_LEN_MAX), Err(Failure::TooLong));
+        assert_eq!(joined_len(usize::MAX, 1, STRING_LEN_MAX), Err(Failure::TooLong));
         assert_eq!(STRING_LEN_MAX, 536_870_912);
     }
 }

@@ -72,8 +72,8 @@ pub struct Config {
     pub output_limits: RwLock<OutputLimits>,
     /// Bytes of a request that is not complete yet.
     pub query_buffer_max: AtomicU64,
-    /// Bytes of an argument and of a string.
-    pub bulk_len_max: AtomicU64,
+    /// Parameters that commands on data follow.
+    pub settings: commands::Settings,
     /// Bytes of all clients' buffers together; zero for automatic.
     pub clients_memory_max: AtomicU64,
     /// The per cent of `memory_max` that `clients_memory_max` follows, or zero.

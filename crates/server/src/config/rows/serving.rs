@@ -67,7 +67,7 @@ pub const CLIENTS: &[Parameter] = &[
         .about("Unsent output: class, bytes at most, bytes allowed for a time, that time in s."),
     shaped("client-query-buffer-limit", "1gb", FROM_1_MIB, |c| &c.query_buffer_max)
         .about("Bytes of a request that is not complete yet."),
-    shaped("proto-max-bulk-len", "512mb", FROM_1_MIB, |c| &c.bulk_len_max)
+    shaped("proto-max-bulk-len", "512mb", FROM_1_MIB, |c| &c.settings.string_len_max)
         .about("Bytes of the longest argument and the longest string.")
         .foreign(&["max-bulk-len"]),
     special("maxmemory-clients", "0", TEXT, limits::clients_memory, limits::set_clients_memory)
@@ -131,8 +131,8 @@ pub const RESOURCES: &[Parameter] = &[
     kept("proactor-affinity-mode", "", TEXT, NO_PLACES).at_start(),
     text("oom-score-adj", "no", SCORE, |c| &c.oom_score.mode)
         .about(
-            "Whether the kernel is told how readily to end this process: no, yes or relative (added \
-             to what it has), absolute.",
+            "Whether the kernel is told how readily to end this process: no, yes or relative \
+             (added to what it has), absolute.",
         )
         .apply(oom::apply),
     special("oom-score-adj-values", "0 200 800", LIST, oom::values, oom::set_values)
