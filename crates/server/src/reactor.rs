@@ -21,6 +21,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -109,6 +110,8 @@ struct Group {
     now_s: u32,
     /// Bytes of large arguments and replies that were moved in this turn.
     moved: usize,
+    /// Bytes of a request that is read to its end.
+    request_max: u64,
 }
 
 /// One connection's input.
@@ -182,6 +185,7 @@ impl Reactor {
                 output: Output::default(),
                 now_s: 0,
                 moved: 0,
+                request_max: u64::MAX,
             },
         })
     }
@@ -275,6 +279,7 @@ impl Reactor {
     /// Reads from the connections that are ready and runs their commands.
     fn run_ready(&mut self) {
         let mut ready = std::mem::take(&mut self.ready);
+        self.group.request_max = self.server.config.query_buffer_max.load(Relaxed);
         for index in ready.drain(..) {
             if self.group.arena.len() - self.group.filled < READ_MAX {
                 self.run_group();
@@ -565,7 +570,7 @@ impl Reactor {
     }
 
     fn accept(&mut self, number: usize) {
-        let keepalive_s = self.server.config.keepalive_s.load(std::sync::atomic::Ordering::Relaxed);
+        let keepalive_s = self.server.config.keepalive_s.load(Relaxed);
         for _ in 0..ACCEPTS_MAX {
             // It may have been closed since the event came.
             let Some(listener) = self.listeners.get_mut(number) else { return };
@@ -760,7 +765,8 @@ impl Group {
                 self.moved += count;
                 connection.active_s = self.now_s;
                 connection.session.client.note_read(count);
-                if connection.wants_more() {
+                // What is too much is looked at as such before it is run.
+                if connection.wants_more() || connection.backlog.len() as u64 > self.request_max {
                     connection.show();
                     return Err(Gathered::Later);
                 }
