@@ -196,7 +196,7 @@ fn connect(directory: &Directory) -> Client {
 fn what_was_rewritten_is_read_again() {
     let directory = Directory::new();
     let before = "# The head.\n\nmaxclients   100\n# About time.\nTIMEOUT 5\nhz 20\ntimeout 6\n\
-        client-output-buffer-limit normal 1 1 1\n# The end.\n";
+        client-output-buffer-limit normal 9mb 1mb 1\n# The end.\n";
     let path = directory.write("a.conf", before);
     let server = Server::start(&["--config", &path]);
     let mut client = server.connect();
@@ -205,7 +205,7 @@ fn what_was_rewritten_is_read_again() {
     assert_eq!(client.run("CONFIG REWRITE"), Value::Simple("OK".into()));
     let after = directory.read("a.conf");
     let head = "# The head.\n\nmaxclients   100\n# About time.\ntimeout 60\nhz 20\n\
-        client-output-buffer-limit normal 1 1 1 slave 268435456 67108864 60 \
+        client-output-buffer-limit normal 9437184 1048576 1 slave 268435456 67108864 60 \
         pubsub 9437184 8388608 7\n# The end.\n# Written by CONFIG REWRITE\n";
     assert!(after.starts_with(head), "{after}");
     assert!(after.contains("requirepass \"two \\\"words\\\"\\n\"\n"), "{after}");
@@ -283,7 +283,7 @@ fn a_change_is_whole_or_not_at_all() {
         (&["timeout", "1", "maxclients", "4000000000"], "try with"),
         (&["maxmemory", "1gb", "maxmemory-clients", "1x"], "memory or percent value"),
         (&["timeout", "1", "tls-port", "1"], "not supported by this version"),
-        (&["timeout", "1", "port", "1"], "can't set immutable config"),
+        (&["timeout", "1", "tcp-backlog", "1"], "can't set immutable config"),
         (&["timeout", "1", "TIMEOUT", "2"], "duplicate parameter"),
         (&["timeout", "1", "no-such", "2"], "Unknown option"),
     ] {
