@@ -70,6 +70,38 @@ fn the_port_that_was_found_is_shown() {
 }
 
 #[test]
+fn it_listens_elsewhere_when_told_so() {
+    let (server, taken) = (Server::start(&[]), Server::start(&[]));
+    let at = |ip: [u8; 4], port| Client::tcp((ip, port).into());
+    let (here, everywhere) = ([127, 0, 0, 1], [127, 0, 0, 2]);
+    let failed = "ERR CONFIG SET failed (possibly related to argument ";
+    let mut first = server.connect();
+    let refusal = first.run(&format!("CONFIG SET port {}", taken.port()));
+    assert!(refusal.is_error(&format!("{failed}'port') - Unable to listen")), "{refusal:?}");
+    assert!(at(here, server.port()).is_ok());
+
+    assert_eq!(first.run("CONFIG SET port -1").text(), "OK");
+    let port: u16 = first.run("CONFIG GET port").pairs()[0].1.text().parse().unwrap();
+    assert!(port != server.port() && at(here, server.port()).is_err());
+    assert_eq!(at(here, port).unwrap().run("PING").text(), "PONG");
+    assert_eq!(first.run("PING").text(), "PONG", "who was there stays");
+
+    let refusal = first.run("CONFIG SET bind 999.0.0.1");
+    assert!(refusal.is_error(&format!("{failed}'bind') - Failed to bind")), "{refusal:?}");
+    assert!(at(everywhere, port).is_err());
+    assert_eq!(first.command(&["CONFIG", "SET", "bind", ""]).text(), "OK");
+    assert!(at(here, port).is_err());
+    assert_eq!(first.run("CONFIG SET bind *").text(), "OK");
+    for ip in [here, everywhere] {
+        assert_eq!(at(ip, port).unwrap().run("PING").text(), "PONG");
+    }
+    // An address that stands in the way of the one that follows.
+    assert_eq!(first.run("CONFIG SET bind 127.0.0.1").text(), "OK");
+    assert!(at(everywhere, port).is_err());
+    assert_eq!(at(here, port).unwrap().run("PING").text(), "PONG");
+}
+
+#[test]
 fn any_number_of_threads_serves() {
     for threads in ["1", "2", "3", "16", "0"] {
         let server = Server::start(&["--threads", threads]);

@@ -13,8 +13,9 @@ pub struct Settings {
 
 impl Settings {
     /// Redis's defaults.
-    pub const DEFAULT: Self =
-        Self { string_len_max: AtomicU64::new(Limits::LOGGED_IN.bulk_len_max as u64) };
+    pub const fn new() -> Self {
+        Self { string_len_max: AtomicU64::new(Limits::LOGGED_IN.bulk_len_max as u64) }
+    }
 
     /// Bytes of the longest argument and the longest string.
     #[inline]
@@ -25,6 +26,6 @@ impl Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self::DEFAULT
+        Self::new()
     }
 }

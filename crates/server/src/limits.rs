@@ -182,11 +182,24 @@ mod tests {
         };
         assert!(check(101, 0));
         assert!(!check(100, 0));
+        kept = Kept::new(0);
         kept.add_bytes(vec![0; 11]);
         for (now_ms, expected) in [(1000, false), (3000, false), (3001, true)] {
             let objection = Class::Normal.objection(&config, &mut kept, now_ms);
             assert_eq!(objection.is_some(), expected, "after {now_ms} ms");
         }
+    }
+
+    #[test]
+    fn small_replies_are_not_counted() {
+        let config = Config::default();
+        assert_eq!(Class::Normal.refusal(&config, usize::MAX, 0), None);
+        config.output_limits.write().normal =
+            OutputLimit { hard_bytes: 20_000, ..OutputLimit::default() };
+        assert_eq!(Class::Normal.refusal(&config, UNCOUNTED_MAX, 20_000), None);
+        assert_eq!(Class::Normal.refusal(&config, 20_000, 0), None);
+        assert_eq!(Class::Normal.refusal(&config, 20_001, 0), Some(OVER_HARD));
+        assert_eq!(Class::Normal.refusal(&config, 20_000, 1), Some(OVER_HARD));
     }
 
     #[test]

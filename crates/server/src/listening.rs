@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use parking_lot::Mutex;
 use rustix::fd::OwnedFd;
-use rustix::net::{Shutdown, listen, shutdown};
+use rustix::net::{Shutdown, shutdown};
 
 use crate::config::{Config, listen_address};
 use crate::inbox::Message;
@@ -116,22 +116,19 @@ fn change(server: &'static Server) -> io::Result<()> {
     let open: Vec<SocketAddr> = sockets.iter().map(|twin| twin.address).filter(stays).collect();
     let (gone, kept): (Vec<Twin>, Vec<Twin>) =
         sockets.drain(..).partition(|twin| !stays(&twin.address));
-    let result = open_tcp(config, port, &open).or_else(|_| {
-        // An address that goes may stand in the way of one that comes.
+    // An address that goes may stand in the way of one that comes.
+    let in_the_way = gone.iter().any(|twin| i64::from(twin.address.port()) == port);
+    let mut result = open_tcp(config, port, &open);
+    if result.is_err() && in_the_way {
         close(&gone);
-        open_tcp(config, port, &open)
-    });
+        result = open_tcp(config, port, &open);
+    }
     let new = result.and_then(|(listeners, port)| Ok((twins(&listeners)?, listeners, port)));
     let (new, listeners, port) = match new {
         Ok(new) => new,
         Err(error) => {
-            let backlog = i32::try_from(config.backlog.load(Relaxed)).unwrap_or(i32::MAX);
-            for Twin { address, socket } in &gone {
-                if let Err(error) = listen(socket, backlog) {
-                    log::error!("{address} is listened on no more: {error}");
-                }
-            }
-            sockets.extend(kept.into_iter().chain(gone));
+            sockets.extend(kept);
+            sockets.extend(if in_the_way { reopen(server, gone) } else { gone });
             return Err(error);
         }
     };
@@ -141,6 +138,25 @@ fn change(server: &'static Server) -> io::Result<()> {
     close(&gone);
     sockets.extend(kept.into_iter().chain(new));
     Ok(())
+}
+
+/// Listens again where [`close`] ended it; a socket that was shut down cannot.
+fn reopen(server: &Server, closed: Vec<Twin>) -> Vec<Twin> {
+    let backlog = server.config.backlog.load(Relaxed);
+    let addresses: Vec<SocketAddr> = closed.into_iter().map(|twin| twin.address).collect();
+    let (mut listeners, mut sockets) = (Vec::new(), Vec::new());
+    for address in &addresses {
+        let listener = Listener::tcp(address.ip(), address.port(), backlog);
+        match listener.and_then(|listener| Ok((listener.twin()?, listener))) {
+            Ok((socket, listener)) => {
+                listeners.push(listener);
+                sockets.push(Twin { address: *address, socket });
+            }
+            Err(error) => log::error!("{address} is listened on no more: {error}"),
+        }
+    }
+    server.inboxes[0].send(Message::Listen { listeners, closed: addresses });
+    sockets
 }
 
 /// Lets sockets refuse connections.

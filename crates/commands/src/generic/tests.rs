@@ -10,7 +10,7 @@ use crate::settings::Settings;
 use crate::spec::Flags;
 use crate::{Failure, families};
 
-static SETTINGS: Settings = Settings::DEFAULT;
+static SETTINGS: Settings = Settings::new();
 pub(crate) const NOW: u64 = 1_790_000_000_000;
 
 /// A keyspace and one client, with the time in hand.
