@@ -26,6 +26,7 @@ pub mod peek;
 mod segment;
 mod slab;
 pub mod table;
+pub mod tick;
 
 pub use entry::{Entry, Value};
 pub use hash::Hasher;

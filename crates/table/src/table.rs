@@ -14,9 +14,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::bucket::{SLOTS, Slot};
 use crate::directory::{self, Root, segment_of};
-use crate::entry::NEVER;
 use crate::peek::Peek;
 use crate::segment::{HOMES_LIMIT, Segment};
+use crate::tick::NEVER;
 
 /// A segment with more homes splits instead of growing.
 const HOMES_MAX: usize = 61;
