@@ -188,7 +188,7 @@ impl Pair {
                 }
             }
             10 => {
-                let random = u64::from(input.word()) << 48 | u64::from(input.word());
+                let random = || u64::from(input.word()) << 48 | u64::from(input.word());
                 match self.table.random(random) {
                     Some(entry) => assert!(self.model.contains_key(entry.key())),
                     None => assert!(self.model.is_empty()),

@@ -269,7 +269,7 @@ impl Db {
     /// Some living key, if one is found in a few attempts with the random numbers of `random`.
     pub fn random(&self, now_ms: u64, mut random: impl FnMut() -> u64) -> Option<Ref<'_, Entry>> {
         const ATTEMPTS: usize = 16;
-        let entries = std::iter::repeat_with(|| self.table.random(random()));
+        let entries = std::iter::repeat_with(|| self.table.random(&mut random));
         entries.take(ATTEMPTS).flatten().find(|entry| !is_expired(entry, now_ms))
     }
 

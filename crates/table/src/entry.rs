@@ -20,6 +20,7 @@ use std::ptr::{self, NonNull};
 use memory::{Blob, Part};
 
 use crate::table::Item;
+pub use crate::tick::{NEVER, TICK_SHIFT, tick_of};
 
 /// Values above this many bytes live in a buffer of their own.
 pub const EMBEDDED_MAX: usize = 4096;
@@ -29,20 +30,6 @@ const LARGE: usize = 512 * 1024;
 const BLOB_HEAD: usize = 2 * size_of::<usize>() + size_of::<Vec<u8>>();
 /// Length of the longest decimal `i64`, with its sign.
 const INTEGER_TEXT_MAX: usize = 20;
-
-/// Milliseconds in one tick of expiry, as a shift: 128 ms.
-pub const TICK_SHIFT: u32 = 7;
-/// The tick of what never expires.
-pub const NEVER: u32 = u32::MAX;
-/// Tick 0 is this time, 2026-01-01 in milliseconds of Unix time; ticks reach 17 years from there.
-const EPOCH_MS: u64 = 1_767_225_600_000;
-
-/// The tick that a time in milliseconds falls into; the far future is one tick short of [`NEVER`].
-#[inline]
-pub fn tick_of(unix_ms: u64) -> u32 {
-    let ticks = unix_ms.saturating_sub(EPOCH_MS) >> TICK_SHIFT;
-    u32::try_from(ticks).map_or(NEVER - 1, |tick| tick.min(NEVER - 1))
-}
 
 /// A value as a command sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -29,4 +29,11 @@ impl Hasher {
         SipHasher13::new_with_keys(first, second).hash(key) >> SLOT_BITS
             | u64::from(slot) << (u64::BITS - SLOT_BITS)
     }
+
+    /// The hash of a member of a collection, which belongs to no slot.
+    #[inline]
+    pub fn hash_member(&self, member: &[u8]) -> u64 {
+        let [first, second] = self.secret;
+        SipHasher13::new_with_keys(first, second).hash(member)
+    }
 }

@@ -16,7 +16,7 @@
 //!
 //! This crate knows keys, values as bytes, and ticks of expiry. It knows no database, no command
 //! and no clock. All its `unsafe` is in `entry.rs`, `slab.rs`, `segment.rs`, `directory.rs`,
-//! `table.rs` and `peek.rs`.
+//! `table.rs`, `table/walk.rs` and `peek.rs`.
 
 pub mod bucket;
 mod directory;
@@ -26,6 +26,7 @@ pub mod peek;
 mod segment;
 mod slab;
 pub mod table;
+pub mod tick;
 
 pub use entry::{Entry, Value};
 pub use hash::Hasher;

@@ -15,8 +15,8 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use crate::bucket::{Bucket, Slot, TAG_BITS, Tag};
-use crate::entry::NEVER;
 use crate::slab::{self, Run, UNIT, UNITS_MAX};
+use crate::tick::NEVER;
 
 /// An item lies at most this many buckets behind its home.
 pub(crate) const SPILL_MAX: usize = 24;

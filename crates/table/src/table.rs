@@ -6,6 +6,8 @@
 //! what its segment computes from the item's hash; a bucket's, a segment's and the table's earliest
 //! tick is not later than that of any item in it. `check_invariants` tests them.
 
+mod walk;
+
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
@@ -14,9 +16,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::bucket::{SLOTS, Slot};
 use crate::directory::{self, Root, segment_of};
-use crate::entry::NEVER;
 use crate::peek::Peek;
 use crate::segment::{HOMES_LIMIT, Segment};
+use crate::tick::NEVER;
+
+pub use walk::IntoIter;
 
 /// A segment with more homes splits instead of growing.
 const HOMES_MAX: usize = 61;
@@ -274,31 +278,6 @@ impl<T: Item> Table<T> {
         }
         // SAFETY: as the caller promises.
         unsafe { segment.set_earliest(segment_earliest) };
-    }
-
-    /// Some item, chosen by the random number `random`; not every item is equally likely.
-    pub fn random(&self, random: u64) -> Option<Ref<'_, T>> {
-        if self.is_empty() {
-            return None;
-        }
-        let mut position = random;
-        loop {
-            let segment = self.segment(position)?;
-            // SAFETY: the table is borrowed, so the segment lives.
-            let buckets = unsafe { segment.buckets() };
-            let start = segment.home(segment.tag(position));
-            let turn = (random & 0xff) as usize;
-            for bucket in buckets[start..].iter().chain(&buckets[..start]) {
-                let mut slots = (0..SLOTS).map(|index| bucket.slot((index + turn) % SLOTS));
-                if let Some(address) = slots.find_map(Slot::address) {
-                    // SAFETY: the slot holds an item, which stays while the table is borrowed.
-                    let item = ManuallyDrop::new(unsafe { T::from_raw(address) });
-                    return Some(Ref { item, table: PhantomData });
-                }
-            }
-            // An empty segment: on to the next one.
-            position = position.wrapping_add(1 << (u64::BITS - segment.depth().max(1)));
-        }
     }
 
     #[inline]
@@ -661,14 +640,9 @@ impl<T: Item> Default for Table<T> {
 
 impl<T: Item> Drop for Table<T> {
     fn drop(&mut self) {
-        for (_, segment) in self.segments() {
-            // SAFETY: the segment is this table's.
-            for slot in unsafe { segment.buckets() }.iter().flat_map(|bucket| bucket.slots()) {
-                if let Some(address) = slot.address() {
-                    // SAFETY: the slot holds an item, and the table is about to go.
-                    drop(unsafe { T::from_raw(address) });
-                }
-            }
+        for address in self.addresses() {
+            // SAFETY: a slot holds the item, and the table is about to go.
+            drop(unsafe { T::from_raw(address) });
         }
         self.clear();
     }
@@ -701,10 +675,22 @@ fn hashes_of<T: Item>(
     items
 }
 
-/// A shared look at an item.
+/// A shared look at an item that something else owns, usually a table.
 pub struct Ref<'table, T: Item> {
     item: ManuallyDrop<T>,
     table: PhantomData<&'table T>,
+}
+
+impl<T: Item> Ref<'_, T> {
+    /// A look at the item with the raw form `raw`.
+    ///
+    /// # Safety
+    /// The item lives, and nobody changes it, as long as the look does.
+    #[inline]
+    pub unsafe fn new(raw: NonNull<u8>) -> Self {
+        // SAFETY: as the caller promises; the item is never dropped through this.
+        Self { item: ManuallyDrop::new(unsafe { T::from_raw(raw) }), table: PhantomData }
+    }
 }
 
 impl<T: Item> Deref for Ref<'_, T> {

@@ -183,17 +183,63 @@ fn memory_per_key_is_level_and_comes_back() {
     assert!(table.memory() < 1000 * 80, "{} bytes for 1,000 keys", table.memory());
 }
 
+/// SplitMix64 from a fixed start.
+fn draws() -> impl FnMut() -> u64 {
+    let mut state: u64 = 0;
+    move || {
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (state ^ state >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ mixed >> 31
+    }
+}
+
+/// Pearson's chi-squared over its mean, which is near one when all items are equally likely.
+fn unevenness(table: &Table<Entry>, draws_per_item: usize) -> f64 {
+    let mut draw = draws();
+    let mut counts: HashMap<Vec<u8>, usize> = HashMap::new();
+    for _ in 0..table.len() * draws_per_item {
+        let item = table.random(&mut draw).expect("not empty");
+        *counts.entry(item.key().to_vec()).or_default() += 1;
+    }
+    let mean = draws_per_item as f64;
+    let missed = (table.len() - counts.len()) as f64 * mean;
+    let sum: f64 = counts.values().map(|&count| (count as f64 - mean).powi(2) / mean).sum();
+    (sum + missed) / (table.len() - 1) as f64
+}
+
 #[test]
-fn a_random_item_is_found_in_any_table() {
+fn every_item_is_equally_likely_to_be_drawn() {
     let mut table = Table::new();
-    assert!(table.random(7).is_none());
+    assert!(table.random(draws()).is_none());
     for number in 0..5000 {
         put(&mut table, &key(number), b"x", None);
+        if [0, 5, 40, 300, 1000, 2600, 4999].contains(&number) {
+            let uneven = unevenness(&table, 40);
+            assert!(number < 100 || (0.8..1.2).contains(&uneven), "{number}: {uneven:.2}");
+            assert!(uneven < 2.0 || number == 0, "{number}: {uneven:.2}");
+        }
     }
-    let mut seen = std::collections::HashSet::new();
-    for turn in 0..20_000u64 {
-        let random = turn.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        seen.insert(table.random(random).expect("not empty").key().to_vec());
+}
+
+#[test]
+fn iteration_visits_each_item_once_and_may_stop_halfway() {
+    let mut table: Table<Entry> = Table::new();
+    assert_eq!(table.iter().count() + table.into_iter().count(), 0);
+    table = Table::new();
+    for number in 0..3000 {
+        put(&mut table, &key(number), b"x", None);
     }
-    assert!(seen.len() > 4000, "{} of 5000 seen", seen.len());
+    let mut keys: Vec<_> = table.iter().map(|entry| entry.key().to_vec()).collect();
+    keys.sort();
+    assert_eq!(keys, (0..3000).map(key).collect::<Vec<_>>());
+    let mut owned = table.into_iter();
+    let mut keys: Vec<_> = owned.by_ref().take(1300).map(|entry| entry.key().to_vec()).collect();
+    assert_eq!(owned.len(), 1700);
+    // The others are dropped with the iterator, which AddressSanitizer watches.
+    let more: Vec<Entry> = owned.by_ref().take(100).collect();
+    keys.extend(more.iter().map(|entry| entry.key().to_vec()));
+    keys.sort();
+    keys.dedup();
+    assert_eq!(keys.len(), 1400);
 }
