@@ -33,6 +33,7 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     ("memory", &[]),
     ("protocol", &["memory"]),
     ("table", &["memory"]),
+    ("values", &["memory", "table"]),
     ("keyspace", &["memory", "table"]),
     ("commands", &["keyspace", "memory", "protocol", "table"]),
     ("server", &["commands", "keyspace", "memory", "protocol", "table"]),
