@@ -3,6 +3,7 @@
 //! ```text
 //! packed   any small collection as one run of bytes, which an entry embeds; edits are splices
 //! intset   a small set of integers, sorted
+//! list     a list of any size: a chain of packed nodes
 //! ```
 //!
 //! This crate knows members, fields, scores and times. It knows no keyspace, no command, no
@@ -12,4 +13,5 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod intset;
+pub mod list;
 pub mod packed;
