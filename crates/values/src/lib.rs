@@ -1,11 +1,25 @@
 //! What a key can hold besides a string: collections as plain data structures.
 //!
-//! This crate knows no keyspace, no command and no clock; times come as arguments. Its `unsafe` is
-//! in `block.rs`, and one block of it in `sorted_set.rs`.
+//! ```text
+//! packed      any small collection as one run of bytes, which an entry embeds; edits are splices
+//! intset      a small set of integers, sorted
+//! list        a list of any size: a chain of packed nodes
+//! set, hash   a table of members or fields, each in a block of its own (members, block)
+//! sorted_set  the same, and a tree of its members in the order of their scores (tree)
+//! ```
+//!
+//! This crate knows members, fields, scores and times, which come as arguments. It knows no
+//! keyspace, no command, no protocol and no clock. Its `unsafe` is in `block.rs`, and one block of
+//! it in `sorted_set.rs`.
+
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod block;
 pub mod hash;
+pub mod intset;
+pub mod list;
 pub mod members;
+pub mod packed;
 pub mod score;
 pub mod set;
 pub mod sorted_set;
