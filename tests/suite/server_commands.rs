@@ -69,6 +69,7 @@ const READ_BY_TOOLS: &str = "redis_version redis_git_sha1 redis_git_dirty redis_
     total_forks migrate_cached_sockets slave_expires_tracked_keys active_defrag_hits \
     active_defrag_misses active_defrag_key_hits active_defrag_key_misses tracking_total_keys \
     tracking_total_items tracking_total_prefixes unexpected_error_replies total_error_replies \
+    total_reads_processed total_writes_processed \
     role connected_slaves master_failover_state master_replid master_replid2 master_repl_offset \
     second_repl_offset repl_backlog_active repl_backlog_size repl_backlog_first_byte_offset \
     repl_backlog_histlen \

@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use crate::connection::Connection;
 use crate::inbox::{Inbox, Message, Token};
 use crate::net::{Accepted, Address};
+use crate::traffic::{Meter, Traffic};
 
 bitflags! {
     /// States of a connection that others see.
@@ -70,8 +71,7 @@ pub struct Client {
     last_command: AtomicU32,
     last_ms: AtomicU64,
     commands: AtomicU64,
-    bytes_in: AtomicU64,
-    bytes_out: AtomicU64,
+    meter: Meter,
     /// What it keeps: bytes of input, room for more, bytes of output, pieces of output.
     buffers: [AtomicUsize; 4],
     /// Where its thread is told about it, and its name there.
@@ -118,13 +118,13 @@ impl Client {
     /// Notes bytes that came; only for the connection's own thread.
     #[inline]
     pub fn note_read(&self, bytes: usize) {
-        self.bytes_in.store(self.bytes_in.load(Relaxed).wrapping_add(bytes as u64), Relaxed);
+        self.meter.note_read(bytes);
     }
 
     /// Notes bytes that went; only for the connection's own thread.
     #[inline]
     pub fn note_written(&self, bytes: usize) {
-        self.bytes_out.store(self.bytes_out.load(Relaxed).wrapping_add(bytes as u64), Relaxed);
+        self.meter.note_written(bytes);
     }
 
     /// Sets flags, or clears them.
@@ -191,6 +191,7 @@ impl Client {
         let [input, spare, output, pieces] = self.buffers.each_ref().map(|n| n.load(Relaxed));
         let memory = size_of::<Connection>() + size_of::<Self>() + input + spare + output;
         let idle_s = now_ms.saturating_sub(self.last_ms.load(Relaxed)) / 1000;
+        let traffic = self.meter.read();
         format!(
             "id={} addr={} laddr={} fd={} name={} age={age_s} idle={idle_s} flags={} db={} sub=0 \
              psub=0 ssub=0 multi=-1 watch=0 qbuf={input} qbuf-free={spare} argv-mem=0 \
@@ -208,8 +209,8 @@ impl Client {
             own.library,
             own.library_version,
             self.thread,
-            self.bytes_in.load(Relaxed),
-            self.bytes_out.load(Relaxed),
+            traffic.bytes_in,
+            traffic.bytes_out,
             self.commands.load(Relaxed),
         )
     }
@@ -239,8 +240,8 @@ pub struct Clients {
 struct Served {
     clients: Mutex<HashMap<u64, Arc<Client>>>,
     count: AtomicUsize,
-    bytes_in: AtomicU64,
-    bytes_out: AtomicU64,
+    /// What went over connections that have ended.
+    meter: Meter,
 }
 
 impl Clients {
@@ -294,8 +295,7 @@ impl Clients {
             last_command: AtomicU32::new(NO_COMMAND),
             last_ms: AtomicU64::new(now_ms),
             commands: AtomicU64::new(0),
-            bytes_in: AtomicU64::new(0),
-            bytes_out: AtomicU64::new(0),
+            meter: Meter::default(),
             buffers: Default::default(),
             home,
         });
@@ -306,10 +306,10 @@ impl Clients {
     /// Forgets a connection that has ended.
     pub fn unregister(&self, client: &Client) {
         let served = &self.threads[client.thread];
-        served.clients.lock().remove(&client.id);
+        let mut clients = served.clients.lock();
+        clients.remove(&client.id);
         served.count.fetch_sub(1, Relaxed);
-        served.bytes_in.fetch_add(client.bytes_in.load(Relaxed), Relaxed);
-        served.bytes_out.fetch_add(client.bytes_out.load(Relaxed), Relaxed);
+        served.meter.add(client.meter.read());
     }
 
     /// Connections now.
@@ -346,16 +346,13 @@ impl Clients {
         self.refused.load(Relaxed)
     }
 
-    /// Bytes read and written over the network since the start.
-    pub fn traffic(&self) -> (u64, u64) {
-        let mut sum = (0, 0);
+    /// What has gone over the network since the start.
+    pub fn traffic(&self) -> Traffic {
+        let mut sum = Traffic::default();
         for served in &self.threads {
-            sum.0 += served.bytes_in.load(Relaxed);
-            sum.1 += served.bytes_out.load(Relaxed);
-            for client in served.clients.lock().values() {
-                sum.0 += client.bytes_in.load(Relaxed);
-                sum.1 += client.bytes_out.load(Relaxed);
-            }
+            let clients = served.clients.lock();
+            sum += served.meter.read();
+            clients.values().for_each(|client| sum += client.meter.read());
         }
         sum
     }

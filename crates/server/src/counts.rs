@@ -4,6 +4,7 @@ use std::ops::Sub;
 
 use crate::census::Census;
 use crate::server::Server;
+use crate::traffic::Traffic;
 
 /// Counters since the start, or since another reading.
 #[derive(Clone, Copy, Default, Debug)]
@@ -16,10 +17,8 @@ pub struct Counts {
     pub over_input: u64,
     /// Connections closed because of their limit of output.
     pub over_output: u64,
-    /// Bytes read.
-    pub bytes_in: u64,
-    /// Bytes written.
-    pub bytes_out: u64,
+    /// What has gone over the network.
+    pub traffic: Traffic,
     /// Reads that found their key.
     pub hits: u64,
     /// Reads that did not find their key.
@@ -35,7 +34,6 @@ pub struct Counts {
 impl Counts {
     /// Reads all counters.
     pub fn read(server: &Server, census: &Census) -> Self {
-        let (bytes_in, bytes_out) = server.clients.traffic();
         let (over_input, over_output) = server.clients.over();
         let (turns, ticks) = server.turns.sums();
         Self {
@@ -43,8 +41,7 @@ impl Counts {
             refused: server.clients.refused(),
             over_input,
             over_output,
-            bytes_in,
-            bytes_out,
+            traffic: server.clients.traffic(),
             hits: census.stats.hits,
             misses: census.stats.misses,
             expired: census.stats.expired,
@@ -63,8 +60,7 @@ impl Sub for Counts {
             refused: self.refused.saturating_sub(other.refused),
             over_input: self.over_input.saturating_sub(other.over_input),
             over_output: self.over_output.saturating_sub(other.over_output),
-            bytes_in: self.bytes_in.saturating_sub(other.bytes_in),
-            bytes_out: self.bytes_out.saturating_sub(other.bytes_out),
+            traffic: self.traffic - other.traffic,
             hits: self.hits.saturating_sub(other.hits),
             misses: self.misses.saturating_sub(other.misses),
             expired: self.expired.saturating_sub(other.expired),

@@ -139,9 +139,9 @@ impl Cron {
         samples.turns.sample(now, SAMPLES, turns);
         samples.turn_nanos.sample(now, SAMPLES, server.stats.nanos(ticks));
         if samples.bytes_in.is_due(now, SUM_EVERY) {
-            let (bytes_in, bytes_out) = server.clients.traffic();
-            samples.bytes_in.sample(now, SUMS, bytes_in);
-            samples.bytes_out.sample(now, SUMS, bytes_out);
+            let traffic = server.clients.traffic();
+            samples.bytes_in.sample(now, SUMS, traffic.bytes_in);
+            samples.bytes_out.sample(now, SUMS, traffic.bytes_out);
         }
         samples.note_peak();
     }

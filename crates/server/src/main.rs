@@ -55,6 +55,7 @@ mod signals;
 mod stats;
 mod system;
 mod threads;
+mod traffic;
 mod turns;
 mod usage;
 mod watch;

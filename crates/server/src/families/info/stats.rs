@@ -11,8 +11,8 @@ pub(super) fn stats(measured: &Measured, page: &mut Page) {
     page.field("total_connections_received", counts.accepted);
     page.field("total_commands_processed", server.stats.calls());
     page.field("instantaneous_ops_per_sec", rates.commands.round());
-    page.field("total_net_input_bytes", counts.bytes_in);
-    page.field("total_net_output_bytes", counts.bytes_out);
+    page.field("total_net_input_bytes", counts.traffic.bytes_in);
+    page.field("total_net_output_bytes", counts.traffic.bytes_out);
     page.zeros(&["total_net_repl_input_bytes", "total_net_repl_output_bytes"]);
     for (name, rate) in [("input", rates.bytes_in), ("output", rates.bytes_out)] {
         let kilobytes = format!("{:.2}", rate / KILOBYTE);
@@ -58,6 +58,10 @@ pub(super) fn stats(measured: &Measured, page: &mut Page) {
     ]);
     let errors: u64 = server.stats.errors().iter().map(|(_, count)| count).sum();
     page.field("total_error_replies", errors);
+    page.field("total_reads_processed", counts.traffic.reads);
+    page.field("total_writes_processed", counts.traffic.writes);
+    // Every thread serves connections, so none of this is done by others for them.
+    page.zeros(&["io_threaded_reads_processed", "io_threaded_writes_processed"]);
     page.field("client_query_buffer_limit_disconnections", counts.over_input);
     page.field("client_output_buffer_limit_disconnections", counts.over_output);
     loops(measured, page);
