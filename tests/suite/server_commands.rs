@@ -358,7 +358,7 @@ fn purging_gives_memory_back() {
 fn hot_keys_are_found() {
     let server = Server::start(&[]);
     let mut client = server.connect();
-    assert_eq!(client.run("HOTKEYS START METRICS 2 CPU NET COUNT 2").text(), "OK");
+    assert_eq!(client.run("HOTKEYS START METRICS 2 CPU NET COUNT 8").text(), "OK");
     pipeline(&mut client, 3000, |at| match at % 3 {
         0 => words("SET hot:1 value"),
         1 => words("GET hot:1"),
@@ -372,11 +372,13 @@ fn hot_keys_are_found() {
     let reply = client.run("HOTKEYS GET");
     let fields: BTreeMap<String, Value> =
         reply.items()[0].pairs().into_iter().map(|(name, value)| (name.text(), value)).collect();
-    for name in ["by-cpu-time-us", "by-net-bytes"] {
-        let top = fields[name].items();
-        assert_eq!((top.len(), top[0].text()), (4, "hot:1".into()), "{name}");
-        assert_eq!(top[2].text(), "hot:2", "{name}");
-    }
+    let names = |field: &str| -> Vec<String> {
+        fields[field].items().chunks(2).map(|pair| pair[0].text()).collect()
+    };
+    let by_bytes = names("by-net-bytes");
+    assert_eq!((by_bytes.len(), &by_bytes[..2]), (8, &["hot:1".into(), "hot:2".into()][..]));
+    // The machine may have stopped the thread for a while in any command.
+    assert!(names("by-cpu-time-us").contains(&"hot:1".into()), "{fields:?}");
     // The commands with their replies; of MGET half.
     let bytes = fields["by-net-bytes"].items()[1].int();
     let (set, get, mget) = (35 + 5, 24 + 11, (36 + 20) / 2);
