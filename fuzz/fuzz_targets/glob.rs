@@ -27,6 +27,11 @@ fn slow(pattern: &[u8], text: &[u8]) -> bool {
     }
 }
 
+/// The same for any text: Redis knows two patterns for an empty one.
+fn expected(pattern: &[u8], text: &[u8]) -> bool {
+    if text.is_empty() { matches!(pattern, [] | [b'*']) } else { slow(pattern, text) }
+}
+
 /// The members of a class, whether they are excluded, and the pattern behind it.
 fn class(pattern: &[u8]) -> ([bool; 256], bool, &[u8]) {
     let mut members = [false; 256];
@@ -55,6 +60,6 @@ fuzz_target!(|data: &[u8]| {
     let found = glob::matches(pattern, text);
     let stars = pattern.iter().filter(|byte| **byte == b'*').count();
     if stars <= STARS_MAX && text.len() <= TEXT_LEN_MAX {
-        assert_eq!(found, slow(pattern, text), "{pattern:?} {text:?}");
+        assert_eq!(found, expected(pattern, text), "{pattern:?} {text:?}");
     }
 });
