@@ -14,6 +14,7 @@ use bitflags::bitflags;
 use parking_lot::Mutex;
 
 use crate::connection::Connection;
+use crate::counter;
 use crate::inbox::{Inbox, Message, Token};
 use crate::net::{Accepted, Address};
 use crate::traffic::{Meter, Traffic};
@@ -112,7 +113,7 @@ impl Client {
     /// Counts commands; only for the connection's own thread.
     #[inline]
     pub fn note_count(&self, commands: u64) {
-        self.commands.store(self.commands.load(Relaxed).wrapping_add(commands), Relaxed);
+        counter::add(&self.commands, commands);
     }
 
     /// Notes bytes that came; only for the connection's own thread.

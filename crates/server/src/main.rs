@@ -26,6 +26,7 @@ mod clients;
 mod commandlog;
 mod config;
 mod connection;
+mod counter;
 mod counts;
 mod cron;
 mod digest;

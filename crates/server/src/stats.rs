@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 
+use crate::counter::add;
+
 /// Kinds of errors that are told apart. A client can make up no more, but a script can.
 const ERROR_KINDS_MAX: usize = 128;
 
@@ -96,11 +98,6 @@ impl Tally<'_> {
 
 /// Ticks by which the counter is measured when the server starts.
 const MEASURE: u64 = 1 << 40;
-
-#[inline]
-fn add(counter: &AtomicU64, count: u64) {
-    counter.store(counter.load(Relaxed).wrapping_add(count), Relaxed);
-}
 
 impl Stats {
     /// Counters for that many threads that serve connections, and commands.

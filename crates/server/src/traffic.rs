@@ -3,6 +3,8 @@
 use std::ops::{AddAssign, Sub};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use crate::counter;
+
 /// Counts of what has gone over the network.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Traffic {
@@ -25,32 +27,27 @@ pub struct Meter {
     writes: AtomicU64,
 }
 
-#[inline]
-fn add(counter: &AtomicU64, count: u64) {
-    counter.store(counter.load(Relaxed).wrapping_add(count), Relaxed);
-}
-
 impl Meter {
     /// Notes a read; only for the thread that writes.
     #[inline]
     pub fn note_read(&self, bytes: usize) {
-        add(&self.bytes_in, bytes as u64);
-        add(&self.reads, 1);
+        counter::add(&self.bytes_in, bytes as u64);
+        counter::add(&self.reads, 1);
     }
 
     /// Notes a write; only for the thread that writes.
     #[inline]
     pub fn note_written(&self, bytes: usize) {
-        add(&self.bytes_out, bytes as u64);
-        add(&self.writes, 1);
+        counter::add(&self.bytes_out, bytes as u64);
+        counter::add(&self.writes, 1);
     }
 
     /// Adds what another meter has counted; only for the thread that writes.
     pub fn add(&self, traffic: Traffic) {
-        add(&self.bytes_in, traffic.bytes_in);
-        add(&self.bytes_out, traffic.bytes_out);
-        add(&self.reads, traffic.reads);
-        add(&self.writes, traffic.writes);
+        counter::add(&self.bytes_in, traffic.bytes_in);
+        counter::add(&self.bytes_out, traffic.bytes_out);
+        counter::add(&self.reads, traffic.reads);
+        counter::add(&self.writes, traffic.writes);
     }
 
     /// The counts.

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use crate::counter::add;
 use crate::stats::Ticks;
 
 /// One thread's turns, in a cache line of their own.
@@ -25,8 +26,8 @@ impl Turns {
     #[inline]
     pub fn note(&self, thread: usize, time: Ticks) {
         if let Some(own) = self.0.get(thread) {
-            own.count.store(own.count.load(Relaxed).wrapping_add(1), Relaxed);
-            own.ticks.store(own.ticks.load(Relaxed).wrapping_add(time.0), Relaxed);
+            add(&own.count, 1);
+            add(&own.ticks, time.0);
         }
     }
 
