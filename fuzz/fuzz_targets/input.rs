@@ -18,9 +18,14 @@ impl Input<'_> {
         *first
     }
 
+    /// Two bytes.
+    pub fn short(&mut self) -> u16 {
+        u16::from_be_bytes([self.byte(), self.byte()])
+    }
+
     /// A number below `limit`, which is at least one.
     pub fn below(&mut self, limit: usize) -> usize {
-        usize::from(u16::from_be_bytes([self.byte(), self.byte()])) % limit
+        usize::from(self.short()) % limit
     }
 
     /// Eight bytes as they are.

@@ -6,8 +6,11 @@
 
 #![no_main]
 
+mod input;
+
 use std::collections::BTreeMap;
 
+use input::Input;
 use libfuzzer_sys::fuzz_target;
 use table::Hasher;
 use table::tick::tick_of;
@@ -20,19 +23,7 @@ const STEPS_MAX: usize = 400;
 /// Values and expiries by field; the members of the set have no values.
 type Model = BTreeMap<Vec<u8>, (Vec<u8>, Option<u64>)>;
 
-struct Input<'a>(&'a [u8]);
-
 impl Input<'_> {
-    fn byte(&mut self) -> u8 {
-        let Some((first, rest)) = self.0.split_first() else { return 0 };
-        self.0 = rest;
-        *first
-    }
-
-    fn word(&mut self) -> u16 {
-        u16::from_be_bytes([self.byte(), self.byte()])
-    }
-
     fn expiry(&mut self) -> Expiry {
         match self.byte() {
             0..100 => Expiry::Keep,
@@ -134,30 +125,30 @@ impl Pair {
     fn step(&mut self, input: &mut Input<'_>) {
         match input.byte() % 10 {
             0..3 => {
-                let (key, value) = (key(input.word() % 2048), vec![7; usize::from(input.byte())]);
+                let (key, value) = (key(input.short() % 2048), vec![7; usize::from(input.byte())]);
                 self.set(key, value, input.expiry());
             }
-            3 => self.remove(&key(input.word() % 2048)),
+            3 => self.remove(&key(input.short() % 2048)),
             4 => {
-                let (from, expiry) = (input.word() % 2048, input.expiry());
+                let (from, expiry) = (input.short() % 2048, input.expiry());
                 for number in from..from + u16::from(input.byte()) * 4 {
                     self.set(key(number), vec![b'v'; 16], expiry);
                 }
             }
             5 => {
-                let from = input.word() % 2048;
+                let from = input.short() % 2048;
                 for number in from..from + u16::from(input.byte()) * 4 {
                     self.remove(&key(number));
                 }
             }
             6 => {
-                let key = key(input.word() % 2048);
+                let key = key(input.short() % 2048);
                 let byte = input.byte();
                 self.expire(&key, (byte & 1 == 1).then(|| BASE_MS + u64::from(byte) * 40));
             }
-            7 => self.drain(usize::from(input.word())),
+            7 => self.drain(usize::from(input.short())),
             8 => self.now += u64::from(input.byte()) * 4,
-            _ => self.sample(usize::from(input.word() % 512), u64::from(input.byte())),
+            _ => self.sample(usize::from(input.short() % 512), u64::from(input.byte())),
         }
     }
 }

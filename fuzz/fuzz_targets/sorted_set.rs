@@ -6,9 +6,12 @@
 
 #![no_main]
 
+mod input;
+
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+use input::Input;
 use libfuzzer_sys::fuzz_target;
 use table::Hasher;
 use values::{Score, SortedSet};
@@ -16,25 +19,13 @@ use values::{Score, SortedSet};
 /// Operations of one input.
 const STEPS_MAX: usize = 400;
 
-struct Input<'a>(&'a [u8]);
-
 impl Input<'_> {
-    fn byte(&mut self) -> u8 {
-        let Some((first, rest)) = self.0.split_first() else { return 0 };
-        self.0 = rest;
-        *first
-    }
-
-    fn word(&mut self) -> u16 {
-        u16::from_be_bytes([self.byte(), self.byte()])
-    }
-
     fn score(&mut self) -> Score {
         let value = match self.byte() {
             0 => f64::INFINITY,
             1 => f64::NEG_INFINITY,
             2 => -0.0,
-            3 => f64::from_bits(u64::from(self.word()) << 48 | u64::from(self.word())),
+            3 => f64::from_bits(u64::from(self.short()) << 48 | u64::from(self.short())),
             byte => f64::from(byte) - 128.0,
         };
         Score::new(value).unwrap_or(Score::new(0.0).unwrap())
@@ -111,24 +102,24 @@ impl Pair {
 
     fn step(&mut self, input: &mut Input<'_>) {
         match input.byte() % 9 {
-            0..2 => self.add(member(input.word() % 4096), input.score()),
+            0..2 => self.add(member(input.short() % 4096), input.score()),
             2 => {
-                let (from, score) = (input.word() % 4096, input.score());
+                let (from, score) = (input.short() % 4096, input.score());
                 let by = f64::from(input.byte() % 5) - 2.0;
                 for turn in 0..u16::from(input.byte()) * 4 {
                     let score = Score::new(score.get() + by * f64::from(turn)).unwrap_or(score);
                     self.add(member(from + turn), score);
                 }
             }
-            3 | 4 => self.increment(&member(input.word() % 4096), input.score().get()),
+            3 | 4 => self.increment(&member(input.short() % 4096), input.score().get()),
             5 => {
-                let member = member(input.word() % 4096);
+                let member = member(input.short() % 4096);
                 let removed = self.set.remove(&member).map(|member| member.score());
                 assert_eq!(removed, self.model.remove(&member));
             }
             6 => {
-                let start = usize::from(input.word()) % (self.model.len() + 1);
-                self.remove_range(start, start + usize::from(input.word() % 1024));
+                let start = usize::from(input.short()) % (self.model.len() + 1);
+                self.remove_range(start, start + usize::from(input.short() % 1024));
             }
             7 => {
                 let last = self.model.len().saturating_sub(1);

@@ -6,8 +6,11 @@
 
 #![no_main]
 
+mod input;
+
 use std::collections::HashMap;
 
+use input::Input;
 use libfuzzer_sys::fuzz_target;
 use table::entry::tick_of;
 use table::{Entry, Hasher, Table, Value};
@@ -19,21 +22,9 @@ const STEPS_MAX: usize = 400;
 
 type Model = HashMap<Vec<u8>, (Vec<u8>, Option<u64>)>;
 
-struct Input<'a>(&'a [u8]);
-
 impl Input<'_> {
-    fn byte(&mut self) -> u8 {
-        let Some((first, rest)) = self.0.split_first() else { return 0 };
-        self.0 = rest;
-        *first
-    }
-
-    fn word(&mut self) -> u16 {
-        u16::from_be_bytes([self.byte(), self.byte()])
-    }
-
     fn key(&mut self) -> Vec<u8> {
-        key(self.word() % 4096)
+        key(self.short() % 4096)
     }
 
     fn expiry(&mut self) -> Option<u64> {
@@ -47,7 +38,7 @@ impl Input<'_> {
         match byte % 4 {
             0 => (i64::from(byte) * 1_000_003 - 100_000_000).to_string().into_bytes(),
             1 => vec![byte; usize::from(byte) / 4],
-            2 => vec![byte; usize::from(self.word() % 9000)],
+            2 => vec![byte; usize::from(self.short() % 9000)],
             _ => Vec::new(),
         }
     }
@@ -165,21 +156,21 @@ impl Pair {
             }
             2 => drop(self.take(&input.key())),
             3 => {
-                let (from, at) = (input.word() % 4096, input.expiry());
+                let (from, at) = (input.short() % 4096, input.expiry());
                 for number in from..from + u16::from(input.byte()) * 4 {
                     self.put(key(number), b"17".to_vec(), at);
                 }
             }
             4 => {
-                let from = input.word() % 4096;
+                let from = input.short() % 4096;
                 for number in from..from + u16::from(input.byte()) * 4 {
                     drop(self.take(&key(number)));
                 }
             }
             5 => self.rename(&input.key(), input.key()),
             6 => self.copy(&input.key(), input.key()),
-            7 => self.edit(&input.key(), usize::from(input.word() % 9000), input.byte()),
-            8 => self.drain(BASE_MS + u64::from(input.byte()) * 110, usize::from(input.word())),
+            7 => self.edit(&input.key(), usize::from(input.short() % 9000), input.byte()),
+            8 => self.drain(BASE_MS + u64::from(input.byte()) * 110, usize::from(input.short())),
             9 => {
                 let (key, at) = (input.key(), input.expiry());
                 if let Some(mut entry) = self.table.find_mut(hash(&key), &key) {
@@ -188,7 +179,7 @@ impl Pair {
                 }
             }
             10 => {
-                let random = || u64::from(input.word()) << 48 | u64::from(input.word());
+                let random = || u64::from(input.short()) << 48 | u64::from(input.short());
                 match self.table.random(random) {
                     Some(entry) => assert!(self.model.contains_key(entry.key())),
                     None => assert!(self.model.is_empty()),
