@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use libfuzzer_sys::fuzz_target;
-use table::Value;
+use values::Value;
 use values::list::{End, List, Search, Shape};
 
 mod input;

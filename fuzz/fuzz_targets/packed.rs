@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use libfuzzer_sys::fuzz_target;
-use table::Value;
+use values::Value;
 use values::packed::{self, Encoded, Splice, hash, list, set, sorted_set};
 
 mod input;

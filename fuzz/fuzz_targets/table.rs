@@ -12,8 +12,9 @@ use std::collections::HashMap;
 
 use input::Input;
 use libfuzzer_sys::fuzz_target;
-use table::entry::tick_of;
-use table::{Entry, Hasher, Table, Value};
+use table::tick::tick_of;
+use table::{Hasher, Table};
+use values::{Entry, Value};
 
 const SECRET: [u64; 2] = [7, 11];
 const BASE_MS: u64 = 1_800_000_000_000;

@@ -9,7 +9,6 @@ use std::ops::Range;
 use keyspace::db::Flushed;
 use keyspace::{DATABASES, Db, Key, reclaim};
 use protocol::number::parse_i64;
-use table::Entry;
 
 use crate::context::{db_in_range, db_number};
 use crate::spec::arguments::{Argument, integer, key, oneof, token};
@@ -128,11 +127,6 @@ pub static COMMANDS: &[Command<Handler>] = &[
         .args(&[key("key").many()]),
 ];
 
-/// The name of an entry's type, as TYPE shows it and SCAN takes it.
-pub fn type_name(_entry: &Entry) -> &'static str {
-    "string"
-}
-
 /// Answers for how many keys `holds` is true.
 fn count_keys(
     ctx: &mut Context<'_>,
@@ -168,7 +162,7 @@ fn stick(ctx: &mut Context<'_>) -> Outcome {
 fn type_of(ctx: &mut Context<'_>) -> Outcome {
     let (key, now_ms) = (ctx.key(0), ctx.now_ms);
     let (db, reply) = ctx.open(&key);
-    reply.simple(db.read(&key, now_ms).map_or("none", |entry| type_name(&entry)));
+    reply.simple(db.read(&key, now_ms).map_or("none", |entry| entry.form().type_name()));
     Ok(())
 }
 
@@ -209,8 +203,16 @@ fn copy(ctx: &mut Context<'_>) -> Outcome {
     }
     let source_exists = ctx.db(&from).read(&from, now_ms).is_some();
     let is_free = replace || ctx.other_db(&to, number).get(&to, now_ms).is_none();
+    let budget = ctx.budget();
     let source = if source_exists && is_free { ctx.db(&from).get(&from, now_ms) } else { None };
-    let copy = source.map(|entry| entry.copy_as(to.bytes));
+    let copy = match source {
+        Some(entry) => {
+            // The bytes of a string are shared or few.
+            budget.allow(if entry.string().is_some() { 0 } else { entry.form().len() })?;
+            Some(entry.copy_as(to.bytes))
+        }
+        None => None,
+    };
     let copied = copy.is_some();
     if let Some(copy) = copy {
         let db = ctx.other_db(&to, number);

@@ -1,7 +1,7 @@
 //! OBJECT: how a value is kept.
 
 use keyspace::Db;
-use table::{Entry, Value};
+use values::{Entry, Form, Value};
 
 use crate::spec::arguments::key;
 use crate::spec::{Access, Flags, Group, KeySpec, help_lines, tips};
@@ -58,13 +58,21 @@ fn help(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// The name that Redis would have for how an entry is kept.
+/// The name that Redis has for how an entry is kept.
 pub fn encoding_of(entry: &Entry) -> &'static str {
-    match entry.value() {
-        _ if entry.is_edited() => "raw",
-        Value::Int(_) => "int",
-        Value::Bytes(bytes) if bytes.len() <= EMBEDDED_MAX => "embstr",
-        Value::Bytes(_) | Value::Part(_) => "raw",
+    match entry.form() {
+        Form::String(_) if entry.is_edited() => "raw",
+        Form::String(Value::Int(_)) => "int",
+        Form::String(Value::Bytes(bytes)) if bytes.len() <= EMBEDDED_MAX => "embstr",
+        Form::String(_) => "raw",
+        // A list of one node is a small list to Redis.
+        Form::List(list) if list.node_count() > 1 => "quicklist",
+        Form::PackedList(_) | Form::List(_) => "listpack",
+        Form::IntSet(_) => "intset",
+        Form::PackedHash(_) if entry.members_expire() => "listpackex",
+        Form::PackedSet(_) | Form::PackedHash(_) | Form::PackedSortedSet(_) => "listpack",
+        Form::Set(_) | Form::Hash(_) => "hashtable",
+        Form::SortedSet(_) => "skiplist",
     }
 }
 

@@ -10,11 +10,10 @@ mod walk;
 use keyspace::{Db, SHARDS, glob};
 use protocol::number::parse_i64;
 use protocol::reply::Reply;
-use table::Entry;
+use values::Entry;
 
 use self::random::Random;
 use self::walk::{Position, SHARD_COUNT, walk};
-use crate::generic::type_name;
 use crate::spec::arguments::{Argument, integer, oneof, pattern, string, token};
 use crate::spec::{Flags, Group, tips};
 use crate::{Command, Context, Failure, Handler, Outcome};
@@ -224,7 +223,8 @@ impl<'a> Request<'a> {
 
 impl Filter<'_> {
     fn admits(&self, entry: &Entry) -> bool {
-        self.type_name.is_none_or(|name| type_name(entry).as_bytes().eq_ignore_ascii_case(name))
+        self.type_name
+            .is_none_or(|name| entry.form().type_name().as_bytes().eq_ignore_ascii_case(name))
             && self.is_volatile.is_none_or(|wanted| entry.expires_at().is_some() == wanted)
             && (self.memory_min == 0 || entry.memory() >= self.memory_min)
             && self.pattern.is_none_or(|pattern| glob::matches(pattern, entry.key()))

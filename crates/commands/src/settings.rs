@@ -2,19 +2,25 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use protocol::request::Limits;
+use protocol::request;
+use values::Limits;
 
 /// The parameters.
 #[derive(Debug)]
 pub struct Settings {
     /// Bytes of the longest argument and the longest string (`proto-max-bulk-len`).
     pub string_len_max: AtomicU64,
+    /// Up to what size collections stay in their smaller forms.
+    pub limits: Limits,
 }
 
 impl Settings {
     /// Redis's defaults.
     pub const fn new() -> Self {
-        Self { string_len_max: AtomicU64::new(Limits::LOGGED_IN.bulk_len_max as u64) }
+        Self {
+            string_len_max: AtomicU64::new(request::Limits::LOGGED_IN.bulk_len_max as u64),
+            limits: Limits::new(),
+        }
     }
 
     /// Bytes of the longest argument and the longest string.

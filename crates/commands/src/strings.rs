@@ -16,9 +16,9 @@ mod set_options;
 
 use keyspace::db::EntryMut;
 use keyspace::{Db, Key};
-use table::{Entry, Value};
+use values::{Entry, Value};
 
-use crate::context::{Context, reply_string};
+use crate::context::{Context, reply_string, string_of};
 use crate::deadline::{Unit, deadline};
 use crate::failure::{Failure, Outcome};
 use crate::spec::arguments::{
@@ -311,7 +311,7 @@ fn get(ctx: &mut Context<'_>) -> Outcome {
     let (key, now_ms) = (ctx.key(0), ctx.now_ms);
     let (db, reply) = ctx.open(&key);
     match db.read(&key, now_ms) {
-        Some(entry) => reply_string(reply, &entry),
+        Some(entry) => reply_string(reply, &entry)?,
         None => reply.null(),
     }
     Ok(())
@@ -334,15 +334,18 @@ fn set_with_options(ctx: &mut Context<'_>) -> Outcome {
     let options = set_options::parse(ctx.args.from(3), Takes::SET)?;
     let expiry = options.expiry.resolve(now_ms, ctx.name)?;
     let (db, reply) = ctx.open(&key);
-    let mut answer = |old: Option<&Entry>, holds| match old {
-        Some(old) if options.get => reply_string(reply, old),
-        None if options.get => reply.null(),
-        _ if holds => reply.ok(),
-        _ => reply.null(),
+    let mut answer = |old: Option<&Entry>, holds| {
+        match old {
+            Some(old) if options.get => reply_string(reply, old)?,
+            None if options.get => reply.null(),
+            _ if holds => reply.ok(),
+            _ => reply.null(),
+        }
+        Ok(())
     };
     if let Some(mut entry) = find(db, &key, &options, now_ms) {
-        let holds = options.condition.holds(Some(entry.value()))?;
-        answer(Some(&entry), holds);
+        let holds = options.condition.holds(Some(&entry))?;
+        answer(Some(&entry), holds)?;
         if holds {
             if options.stick && !entry.is_sticky() {
                 entry.set_sticky(true);
@@ -351,7 +354,7 @@ fn set_with_options(ctx: &mut Context<'_>) -> Outcome {
         }
     } else {
         let holds = options.condition.holds(None)?;
-        answer(None, holds);
+        answer(None, holds)?;
         if holds {
             create(db, &key, value, expiry, options.stick, now_ms);
         }
@@ -440,7 +443,7 @@ fn getset(ctx: &mut Context<'_>) -> Outcome {
     let (key, now_ms, value) = (ctx.key(0), ctx.now_ms, ctx.value(2)?);
     let (db, reply) = ctx.open(&key);
     if let Some(mut entry) = db.read_mut(&key, now_ms) {
-        reply_string(reply, &entry);
+        reply_string(reply, &entry)?;
         entry.set(value, None);
     } else {
         reply.null();
@@ -454,7 +457,7 @@ fn getdel(ctx: &mut Context<'_>) -> Outcome {
     let (db, reply) = ctx.open(&key);
     match db.read_mut(&key, now_ms) {
         Some(entry) => {
-            reply_string(reply, &entry);
+            reply_string(reply, &entry)?;
             entry.remove();
         }
         None => reply.null(),
@@ -471,8 +474,9 @@ fn getex(ctx: &mut Context<'_>) -> Outcome {
         return Ok(());
     };
     // As in Redis, nobody looks at the deadline for a key that does not exist.
+    string_of(&entry)?;
     let expiry = options.expiry.resolve(now_ms, name)?;
-    reply_string(reply, &entry);
+    reply_string(reply, &entry)?;
     match expiry {
         Expiry::Unsaid | Expiry::Keep => {}
         Expiry::Persist if entry.expires_at().is_none() => {}
@@ -486,7 +490,8 @@ fn getex(ctx: &mut Context<'_>) -> Outcome {
 fn strlen(ctx: &mut Context<'_>) -> Outcome {
     let (key, now_ms) = (ctx.key(0), ctx.now_ms);
     let (db, reply) = ctx.open(&key);
-    let len = db.read(&key, now_ms).map_or(0, |entry| entry.value().len());
+    let entry = db.read(&key, now_ms);
+    let len = entry.map_or(Ok(0), |entry| string_of(&entry).map(|value| value.len()))?;
     reply.count(len);
     Ok(())
 }
@@ -495,7 +500,7 @@ fn digest(ctx: &mut Context<'_>) -> Outcome {
     let (key, now_ms) = (ctx.key(0), ctx.now_ms);
     let (db, reply) = ctx.open(&key);
     match db.read(&key, now_ms) {
-        Some(entry) => reply.bulk(&conditions::digest(entry.value())),
+        Some(entry) => reply.bulk(&conditions::digest(string_of(&entry)?)),
         None => reply.null(),
     }
     Ok(())
@@ -530,7 +535,7 @@ fn remove_if<'a>(
     let (db, reply) = ctx.open(&key);
     let mut removed = false;
     if let Some(entry) = db.get_mut(&key, now_ms) {
-        removed = condition()?.holds(Some(entry.value()))?;
+        removed = condition()?.holds(Some(&entry))?;
         if removed {
             entry.remove();
         }

@@ -13,9 +13,9 @@
 //! Times in the store are nanoseconds of Unix time, as Dragonfly has them; the clock ticks in
 //! milliseconds.
 
-use table::{Entry, Value};
+use values::{Entry, Value};
 
-use crate::context::Context;
+use crate::context::{Context, string_of};
 use crate::failure::{Failure, Outcome};
 use crate::spec::{Access, Flags, Group, KeySpec, arguments};
 use crate::strings::counters::integer;
@@ -75,7 +75,7 @@ fn throttle(ctx: &mut Context<'_>) -> Outcome {
     let (db, reply) = ctx.open(&key);
     let verdict;
     if let Some(mut entry) = db.get_mut(&key, now_ms) {
-        verdict = rate.judge(integer(entry.value())?, now_ns).ok_or(Failure::NotInteger)?;
+        verdict = rate.judge(integer(string_of(&entry)?)?, now_ns).ok_or(Failure::NotInteger)?;
         if let Some((tat, at)) = verdict.to_store() {
             if at > now_ms {
                 entry.set(Value::Int(tat), Some(at));

@@ -11,7 +11,7 @@
 use std::time::Instant;
 
 use keyspace::Keyspace;
-use table::Value;
+use values::Value;
 
 /// How often the system has put this thread aside or run something else on its processor.
 fn put_aside() -> u64 {

@@ -4,7 +4,10 @@
 //! looks for it finds nothing and takes it away. Changes are counted here for the same reason.
 
 use table::table::{Occupied, Ref};
-use table::{Entry, Hasher, Peek, Table, Value};
+use table::tick::tick_of;
+use table::{Hasher, Peek, Table};
+use values::typed::{Edit, Limits, Rules, Type};
+use values::{Entry, Value};
 
 use crate::shards::Key;
 use crate::{DATABASES, reclaim, slot};
@@ -41,6 +44,8 @@ pub struct Stats {
     pub misses: u64,
     /// Keys removed because their time had come.
     pub expired: u64,
+    /// Members of collections removed for the same reason.
+    pub expired_members: u64,
     /// Changes of the data set.
     pub changes: u64,
 }
@@ -61,6 +66,7 @@ impl std::ops::AddAssign for Stats {
         self.hits += other.hits;
         self.misses += other.misses;
         self.expired += other.expired;
+        self.expired_members += other.expired_members;
         self.changes += other.changes;
     }
 }
@@ -84,6 +90,14 @@ impl Shard {
         match usize::from(number).checked_sub(1) {
             None => &mut self.first,
             Some(index) => &mut self.others[index],
+        }
+    }
+
+    /// The same while nobody changes anything.
+    pub fn db_ref(&self, number: u16) -> &Db {
+        match usize::from(number).checked_sub(1) {
+            None => &self.first,
+            Some(index) => &self.others[index],
         }
     }
 
@@ -115,16 +129,16 @@ impl Shard {
         Flushed(flushed.table)
     }
 
-    /// Removes keys of all databases that expired before the tick, at most `limit`; returns how
-    /// many.
-    pub fn expire_due(&mut self, tick: u32, limit: usize) -> usize {
-        let mut removed = 0;
+    /// Looks at keys of all databases that are due, at most `limit`, and removes what has expired.
+    /// Returns how many keys it looked at; fewer than `limit` means that no other is due.
+    pub fn expire_due(&mut self, now_ms: u64, limit: usize) -> usize {
+        let (mut handled, tick) = (0, tick_of(now_ms));
         for (_, db) in self.dbs() {
-            if removed < limit && db.table.earliest() < tick {
-                removed += db.expire_due(tick, limit - removed);
+            if handled < limit && db.table.earliest() < tick {
+                handled += db.expire_due(now_ms, limit - handled);
             }
         }
-        removed
+        handled
     }
 
     fn replace(&mut self, number: u16, db: Db) -> Db {
@@ -147,9 +161,26 @@ impl Flushed {
     }
 }
 
+/// Members that are taken out of a large collection because a command looks at it.
+const MEMBERS_AT_ONCE: usize = 256;
+
 #[inline]
 fn is_expired(entry: &Entry, now_ms: u64) -> bool {
     entry.expires_at().is_some_and(|at| at <= now_ms)
+}
+
+/// Takes expired members out of a collection, at most `limit` of a large one; whether the key has
+/// to go now: it has expired itself, or its last member has.
+fn decays(entry: &mut Entry, now_ms: u64, limit: usize, stats: &mut Stats) -> bool {
+    if is_expired(entry, now_ms) {
+        return true;
+    }
+    if !entry.members_expire() {
+        return false;
+    }
+    let dropped = entry.drop_expired(now_ms, limit);
+    stats.expired_members += dropped as u64;
+    dropped > 0 && entry.form().is_empty()
 }
 
 /// Drops an entry, a large one in the background.
@@ -238,11 +269,49 @@ impl Db {
     /// Adds an entry under a key that is not there.
     #[inline]
     pub fn insert(&mut self, key: &Key<'_>, entry: Entry) {
+        self.stats.changes += 1;
+        self.add(key, entry);
+    }
+
+    #[inline]
+    fn add(&mut self, key: &Key<'_>, entry: Entry) {
         debug_assert!(entry.key() == key.bytes, "an entry under another key");
         self.volatile += usize::from(entry.expires_at().is_some());
-        self.stats.changes += 1;
         let hasher = self.hasher;
         self.table.insert(key.hash, entry, |entry| hash_of(hasher, entry));
+    }
+
+    /// The entry of a key while nobody changes anything, not counted.
+    pub fn peek(&self, key: &Key<'_>, now_ms: u64) -> Option<Ref<'_, Entry>> {
+        self.table.find(key.hash, key.bytes).filter(|entry| !is_expired(entry, now_ms))
+    }
+
+    /// Changes a collection, which is made if the key is not there. `None`: the key has a value of
+    /// another type.
+    pub fn edit_or_create<T: Type, R>(
+        &mut self,
+        key: &Key<'_>,
+        limits: &Limits,
+        now_ms: u64,
+        with: impl FnOnce(&mut T::Mut<'_>) -> R,
+    ) -> Option<R> {
+        if let Some(entry) = self.get_mut(key, now_ms) {
+            return entry.edit_as::<T, R>(limits, now_ms, with);
+        }
+        let mut entry = T::empty(key.bytes, None);
+        let mut collection = T::edit(&mut entry, self.rules(limits, now_ms))?;
+        let result = with(&mut collection);
+        self.stats.changes += collection.changes();
+        drop(collection);
+        if !entry.form().is_empty() {
+            self.add(key, entry);
+        }
+        Some(result)
+    }
+
+    /// By what rules collections here change.
+    pub fn rules<'r>(&self, limits: &'r Limits, now_ms: u64) -> Rules<'r> {
+        Rules { hasher: self.hasher, limits, now_ms }
     }
 
     /// Takes a key out.
@@ -273,12 +342,19 @@ impl Db {
         entries.take(ATTEMPTS).flatten().find(|entry| !is_expired(entry, now_ms))
     }
 
-    /// Removes keys that expired before the tick, at most `limit`; returns how many.
-    fn expire_due(&mut self, tick: u32, limit: usize) -> usize {
-        let taken = self.table.drain_due(tick, limit, free);
-        self.volatile -= taken;
-        self.stats.expired += taken as u64;
-        taken
+    /// Looks at keys that are due before the tick of this time, at most `limit`, and removes what has
+    /// expired. Returns how many keys it looked at; fewer than `limit` means that no other is due.
+    fn expire_due(&mut self, now_ms: u64, limit: usize) -> usize {
+        let Self { table, stats, volatile, .. } = self;
+        table.drain_due(tick_of(now_ms), limit, |mut entry| {
+            if !decays(&mut entry, now_ms, MEMBERS_AT_ONCE, stats) {
+                return Some(entry);
+            }
+            stats.expired += 1;
+            *volatile -= usize::from(entry.expires_at().is_some());
+            free(entry);
+            None
+        })
     }
 }
 
@@ -297,13 +373,16 @@ fn living<'table>(
     key: &Key<'_>,
     now_ms: u64,
 ) -> Option<Occupied<'table, Entry>> {
-    let bury = |_: &mut Table<Entry>, entry: Entry| {
-        *volatile -= 1;
-        stats.expired += 1;
-        free(entry);
+    let decay = |entry: &mut Entry| {
+        let dies = decays(entry, now_ms, MEMBERS_AT_ONCE, stats);
+        if dies {
+            stats.expired += 1;
+            *volatile -= usize::from(entry.expires_at().is_some());
+        }
+        dies
     };
-    let dead = |entry: &Entry| is_expired(entry, now_ms);
-    table.find_living(key.hash, key.bytes, dead, bury, |entry| hash_of(hasher, entry))
+    let hash_of = |entry: &Entry| hash_of(hasher, entry);
+    table.find_living(key.hash, key.bytes, Entry::may_expire, decay, free, hash_of)
 }
 
 /// An entry that may change; its changes are counted.
@@ -357,12 +436,37 @@ impl EntryMut<'_> {
         self.entry.set_sticky(sticky);
     }
 
+    /// Changes a collection, and removes it when it is empty then. `None`: the entry is none of this
+    /// type.
+    #[inline]
+    pub fn edit_as<T: Type, R>(
+        mut self,
+        limits: &Limits,
+        now_ms: u64,
+        with: impl FnOnce(&mut T::Mut<'_>) -> R,
+    ) -> Option<R> {
+        let rules = Rules { hasher: self.hasher, limits, now_ms };
+        let mut collection = T::edit(&mut self.entry, rules)?;
+        let result = with(&mut collection);
+        *self.changes += collection.changes();
+        drop(collection);
+        if self.entry.form().is_empty() {
+            free(self.detach());
+        }
+        Some(result)
+    }
+
     /// Takes the entry out of the database.
     #[inline]
     pub fn take(self) -> Entry {
-        let Self { entry, hash, hasher, volatile, changes } = self;
+        *self.changes += 1;
+        self.detach()
+    }
+
+    #[inline]
+    fn detach(self) -> Entry {
+        let Self { entry, hash, hasher, volatile, .. } = self;
         *volatile -= usize::from(entry.expires_at().is_some());
-        *changes += 1;
         entry.remove(hash, |entry| hash_of(hasher, entry))
     }
 

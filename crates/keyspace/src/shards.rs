@@ -125,6 +125,11 @@ impl Keyspace {
         Ok(set)
     }
 
+    /// The hasher of keys, and of members of collections.
+    pub fn hasher(&self) -> Hasher {
+        self.hasher
+    }
+
     /// Borrows several shards, waiting as a task. `shards` ascends.
     pub async fn borrow_set(&'static self, shards: &[u16]) -> HeldSet {
         let mut busy = match self.try_borrow_set(shards) {
@@ -193,12 +198,21 @@ impl HeldSet {
     /// The shard with this number.
     #[inline]
     pub fn get(&mut self, shard: u16) -> Option<&mut Shard> {
-        let index = if self.shards.len() <= INLINE {
-            self.shards.iter().position(|(number, _)| *number == shard)?
+        self.index_of(shard).map(|index| &mut *self.shards[index].1)
+    }
+
+    /// The shard with this number, to look at.
+    pub fn get_ref(&self, shard: u16) -> Option<&Shard> {
+        self.index_of(shard).map(|index| &*self.shards[index].1)
+    }
+
+    #[inline]
+    fn index_of(&self, shard: u16) -> Option<usize> {
+        if self.shards.len() <= INLINE {
+            self.shards.iter().position(|(number, _)| *number == shard)
         } else {
-            self.shards.binary_search_by_key(&shard, |(number, _)| *number).ok()?
-        };
-        Some(&mut self.shards[index].1)
+            self.shards.binary_search_by_key(&shard, |(number, _)| *number).ok()
+        }
     }
 
     /// All shards held.

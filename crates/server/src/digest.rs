@@ -7,7 +7,7 @@ use std::fmt;
 
 use keyspace::{DATABASES, Keyspace, SHARDS};
 use sha1::{Digest as _, Sha1};
-use table::Entry;
+use values::Entry;
 
 /// The number by which Redis knows the type of strings.
 const STRING: u32 = 0;
@@ -39,7 +39,9 @@ impl fmt::Display for Digest {
 
 fn mix_value(digest: &mut Digest, entry: &Entry) {
     digest.mix(&STRING.to_be_bytes());
-    entry.value().with_bytes(|bytes| digest.mix(bytes));
+    if let Some(string) = entry.string() {
+        string.with_bytes(|bytes| digest.mix(bytes));
+    }
     if entry.expires_at().is_some() {
         digest.add(HAS_EXPIRY);
     }
@@ -81,7 +83,7 @@ pub fn of_all(keyspace: &'static Keyspace, now_ms: u64) -> Digest {
 
 #[cfg(test)]
 mod tests {
-    use table::Value;
+    use values::Value;
 
     use super::*;
 

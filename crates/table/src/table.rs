@@ -151,23 +151,30 @@ impl<T: Item> Table<T> {
         Some(Occupied { table: self, place, item })
     }
 
-    /// The item with this key. One that is `dead` is taken out and handed to `bury`.
+    /// The item with this key. `decay` is let loose on one that `may_decay`, and when it says so the
+    /// item is taken out and handed to `bury`.
     #[inline]
     pub fn find_living(
         &mut self,
         hash: u64,
         key: &[u8],
-        dead: impl Fn(&T) -> bool,
-        bury: impl FnOnce(&mut Self, T),
+        may_decay: impl Fn(&T) -> bool,
+        decay: impl FnOnce(&mut T) -> bool,
+        bury: impl FnOnce(T),
         hash_of: impl Fn(&T) -> u64,
     ) -> Option<Occupied<'_, T>> {
         let place = self.locate(hash, key)?;
         // SAFETY: the slot holds an item, which has no other user while the table is borrowed.
-        let item = ManuallyDrop::new(unsafe { self.item_at(place) });
-        if dead(&item) {
-            let corpse = Occupied { table: &mut *self, place, item }.remove(hash, hash_of);
-            bury(self, corpse);
-            return None;
+        let mut item = ManuallyDrop::new(unsafe { self.item_at(place) });
+        if may_decay(&item) {
+            let mut found = Occupied { table: &mut *self, place, item };
+            if decay(&mut found) {
+                bury(found.remove(hash, hash_of));
+                return None;
+            }
+            drop(found);
+            // SAFETY: as above; it may lie elsewhere now.
+            item = ManuallyDrop::new(unsafe { self.item_at(place) });
         }
         Some(Occupied { table: self, place, item })
     }
@@ -216,21 +223,31 @@ impl<T: Item> Table<T> {
         u64::try_from(next << (u64::BITS - depth - tag_bits)).ok()
     }
 
-    /// Takes out items whose tick lies before `tick`, at most `limit`, and hands them to `removed`.
-    /// Returns how many it took; fewer than `limit` means that none is left.
-    pub fn drain_due(&mut self, tick: u32, limit: usize, mut removed: impl FnMut(T)) -> usize {
-        let mut taken = 0;
+    /// Hands items whose tick lies before `tick` to `sift`, at most `limit` of them. What `sift` gives
+    /// back stays in the table, under its key and with the tick that it has then. Returns how many
+    /// were handed over; fewer than `limit` means that no other is left.
+    pub fn drain_due(
+        &mut self,
+        tick: u32,
+        limit: usize,
+        mut sift: impl FnMut(T) -> Option<T>,
+    ) -> usize {
+        let (mut handed, mut taken) = (0, 0);
+        let mut sift = |item| {
+            handed += 1;
+            let stays = sift(item);
+            taken += usize::from(stays.is_none());
+            (stays, handed < limit)
+        };
+        let mut may_go_on = limit > 0;
         let mut earliest = NEVER;
-        let mut emptied = Vec::new();
+        let mut drained = Vec::new();
         for (first, segment) in self.segments() {
             // SAFETY: the segment is this table's, which is borrowed mutably.
             unsafe {
-                if segment.earliest() < tick && taken < limit {
-                    let before = taken;
-                    Self::drain_segment(segment, tick, limit, &mut taken, &mut removed);
-                    if taken > before {
-                        emptied.push(first);
-                    }
+                if segment.earliest() < tick && may_go_on {
+                    may_go_on = Self::drain_segment(segment, tick, &mut sift);
+                    drained.push(first);
                 }
                 earliest = earliest.min(segment.earliest());
             }
@@ -238,38 +255,45 @@ impl<T: Item> Table<T> {
         self.earliest = earliest;
         self.len -= taken;
         if self.is_sparse() {
-            for first in emptied {
+            for first in drained {
                 self.shrink_in_place(first);
             }
         }
-        taken
+        handed
     }
 
+    /// Hands a segment's due items to `sift`, which says besides what stays whether to go on.
+    /// Returns whether to go on with other segments.
+    ///
     /// # Safety
     /// The segment belongs to the table, which the caller owns.
     unsafe fn drain_segment(
         segment: Segment,
         tick: u32,
-        limit: usize,
-        taken: &mut usize,
-        removed: &mut impl FnMut(T),
-    ) {
-        let mut segment_earliest = NEVER;
+        sift: &mut impl FnMut(T) -> (Option<T>, bool),
+    ) -> bool {
+        let (mut segment_earliest, mut may_go_on) = (NEVER, true);
         // SAFETY: as the caller promises, here and below.
         for (number, bucket) in unsafe { segment.buckets() }.iter().enumerate() {
-            if bucket.earliest() < tick && *taken < limit {
+            if bucket.earliest() < tick && may_go_on {
                 let mut earliest = NEVER;
                 for index in 0..SLOTS {
-                    let Some(address) = bucket.slot(index).address() else { continue };
+                    let slot = bucket.slot(index);
+                    let Some(address) = slot.address() else { continue };
                     // SAFETY: the slot holds an item.
                     let item = ManuallyDrop::new(unsafe { T::from_raw(address) });
-                    if item.due() < tick && *taken < limit {
+                    if item.due() >= tick || !may_go_on {
+                        earliest = earliest.min(item.due());
+                        continue;
+                    }
+                    let (stays, more) = sift(ManuallyDrop::into_inner(item));
+                    may_go_on = more;
+                    if let Some(item) = stays {
+                        earliest = earliest.min(item.due());
+                        bucket.set_slot(index, Slot::new(item.into_raw(), slot.tag()));
+                    } else {
                         // SAFETY: as the caller promises; the item is taken.
                         unsafe { segment.vacate(number, index) };
-                        *taken += 1;
-                        removed(ManuallyDrop::into_inner(item));
-                    } else {
-                        earliest = earliest.min(item.due());
                     }
                 }
                 bucket.set_earliest(earliest);
@@ -278,6 +302,7 @@ impl<T: Item> Table<T> {
         }
         // SAFETY: as the caller promises.
         unsafe { segment.set_earliest(segment_earliest) };
+        may_go_on
     }
 
     #[inline]

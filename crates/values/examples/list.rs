@@ -13,7 +13,7 @@
 use std::hint::black_box;
 use std::process::Command;
 
-use table::Value;
+use values::Value;
 use values::list::{End, List, Search, Shape};
 
 #[global_allocator]

@@ -418,6 +418,13 @@ impl Expiring for Paired {
     }
 }
 
+impl<S: Shape> Clone for Block<S> {
+    fn clone(&self) -> Self {
+        let frame = self.frame();
+        Self::new(self.head(), [self.bytes(frame.head..frame.size)])
+    }
+}
+
 impl<S: Shape> Drop for Block<S> {
     #[inline]
     fn drop(&mut self) {

@@ -27,8 +27,8 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
+use crate::Value;
 use memory::block_size;
-use table::Value;
 
 use crate::packed::{self, Encoded};
 

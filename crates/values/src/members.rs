@@ -66,6 +66,11 @@ impl<S: Shape> Members<S> {
         self.len() == 0
     }
 
+    /// The hasher that the collection was made with.
+    pub(crate) fn hasher(&self) -> Hasher {
+        self.hasher
+    }
+
     /// Bytes of memory on the heap.
     pub fn memory(&self) -> usize {
         self.bytes + self.table.memory()
@@ -207,7 +212,22 @@ impl<S: Shape> Members<S> {
         self.table.drain_due(tick_of(now_ms), limit, |block| {
             *bytes -= block.memory();
             removed(block);
+            None
         })
+    }
+
+    /// Takes out all members that have expired. Looks at all buckets in which a member expires in
+    /// this tick, so it is for small collections. Returns how many.
+    pub fn drop_expired(&mut self, now_ms: u64) -> usize {
+        let (bytes, before) = (&mut self.bytes, self.table.len());
+        self.table.drain_due(tick_of(now_ms).saturating_add(1), usize::MAX, |block| {
+            if !block.is_expired(now_ms) {
+                return Some(block);
+            }
+            *bytes -= block.memory();
+            None
+        });
+        before - self.table.len()
     }
 
     /// All members to take out one by one.
@@ -219,6 +239,14 @@ impl<S: Shape> Members<S> {
     pub fn check_invariants(&self) {
         self.table.check_invariants(|block| self.hasher.hash_member(block.key()));
         assert_eq!(self.bytes, self.iter(0).map(|block| block.memory()).sum::<usize>());
+    }
+}
+
+impl<S: Shape> Clone for Members<S> {
+    fn clone(&self) -> Self {
+        let mut copy = Self::new(self.hasher);
+        self.table.iter().for_each(|block| copy.insert(Block::clone(&block)));
+        copy
     }
 }
 

@@ -29,7 +29,7 @@
 
 use std::ops::Range;
 
-use table::Value;
+use crate::Value;
 
 pub mod hash;
 pub mod list;
@@ -373,6 +373,17 @@ impl<'a> Splice<'a> {
             item.write(&mut buffer[at..]);
             at += item.len();
         }
+    }
+
+    /// Writes what the run `from` is after the edit to `to`, which has just that length.
+    pub fn copy(&self, from: &[u8], to: &mut [u8]) {
+        to[..self.at].copy_from_slice(&from[..self.at]);
+        let mut at = self.at;
+        for item in &self.inserted {
+            item.write(&mut to[at..]);
+            at += item.len();
+        }
+        to[at..].copy_from_slice(&from[self.at + self.removed..]);
     }
 
     /// Edits a run.

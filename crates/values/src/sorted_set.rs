@@ -249,6 +249,16 @@ impl SortedSet {
     }
 }
 
+impl Clone for SortedSet {
+    fn clone(&self) -> Self {
+        let mut copy = Self::new(self.members.hasher());
+        for scored in self.range(0..self.len()) {
+            copy.insert(scored.key(), scored.score());
+        }
+        copy
+    }
+}
+
 /// What is left of a sorted set that is no longer wanted; see [`Remains`].
 pub struct SortedRemains {
     members: Remains<Ranked>,

@@ -30,7 +30,7 @@ impl World {
     pub(crate) fn set(&self, key: &str, value: &str, expires_at: Option<u64>) {
         let key = self.keyspace.key(key.as_bytes());
         let mut shard = self.keyspace.borrow_blocking(key.shard());
-        let value = table::Value::of(value.as_bytes());
+        let value = values::Value::of(value.as_bytes());
         shard.db(self.db).set(&key, value, expires_at, self.now_ms);
     }
 
@@ -38,7 +38,7 @@ impl World {
         let key = self.keyspace.key(key.as_bytes());
         let mut shard = self.keyspace.borrow_blocking(key.shard());
         let entry = shard.db(self.db).get(&key, self.now_ms)?;
-        Some((entry.value().to_vec(), entry.expires_at(), entry.is_sticky()))
+        Some((entry.string()?.to_vec(), entry.expires_at(), entry.is_sticky()))
     }
 
     /// Runs a command of words without spaces; the reply with `|` for line ends.

@@ -3,9 +3,10 @@
 //!
 //! A digest is XXH3-64 of the string in 16 hexadecimal digits.
 
-use table::Value;
+use values::{Entry, Value};
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::context::string_of;
 use crate::failure::Failure;
 
 /// Hexadecimal digits of a digest.
@@ -42,13 +43,13 @@ enum Part {
 }
 
 impl Condition<'_> {
-    /// Whether the condition holds for a key with this value, or for one that is missing.
-    pub fn holds(self, value: Option<Value<'_>>) -> Result<bool, Failure> {
-        match (self, value) {
+    /// Whether the condition holds for a key with this entry, or for one that is missing.
+    pub fn holds(self, entry: Option<&Entry>) -> Result<bool, Failure> {
+        match (self, entry) {
             (Self::Always, _) => Ok(true),
-            (Self::Absent, value) => Ok(value.is_none()),
-            (Self::Present, value) => Ok(value.is_some()),
-            (Self::If(comparison), Some(value)) => comparison.holds(value),
+            (Self::Absent, entry) => Ok(entry.is_none()),
+            (Self::Present, entry) => Ok(entry.is_some()),
+            (Self::If(comparison), Some(entry)) => comparison.holds(string_of(entry)?),
             (Self::If(comparison), None) => Ok(!comparison.wanted),
         }
     }
@@ -143,7 +144,8 @@ mod tests {
         for (word, with, present, missing) in cases {
             let comparison = Comparison::of(word.as_bytes(), with.as_bytes()).unwrap();
             let condition = Condition::If(comparison);
-            assert_eq!(condition.holds(Some(Value::of(b"hello"))), *present, "{word} {with}");
+            let hello = Entry::new(b"key", Value::of(b"hello"), None);
+            assert_eq!(condition.holds(Some(&hello)), *present, "{word} {with}");
             assert_eq!(condition.holds(None), Ok(*missing), "{word} {with}");
         }
         assert_eq!(Comparison::of(b"IFGT", b""), None);

@@ -1,9 +1,9 @@
 //! INCR, DECR, INCRBY, DECRBY and INCRBYFLOAT. INCREX has a file of its own.
 
 use protocol::number::parse_i64;
-use table::{Entry, Value};
+use values::{Entry, Value};
 
-use crate::context::Context;
+use crate::context::{Context, string_of};
 use crate::failure::{Failure, Outcome};
 use crate::long_double::LongDouble;
 
@@ -34,7 +34,7 @@ fn increment(ctx: &mut Context<'_>, by: i64) -> Outcome {
     let (db, reply) = ctx.open(&key);
     let mut new = by;
     if let Some(mut entry) = db.get_mut(&key, now_ms) {
-        new = integer(entry.value())?.checked_add(by).ok_or(OVERFLOW)?;
+        new = integer(string_of(&entry)?)?.checked_add(by).ok_or(OVERFLOW)?;
         let expires_at = entry.expires_at();
         entry.set(Value::Int(new), expires_at);
     } else {
@@ -62,7 +62,7 @@ pub(super) fn incrbyfloat(ctx: &mut Context<'_>) -> Outcome {
     let (db, reply) = ctx.open(&key);
     let text;
     if let Some(mut entry) = db.get_mut(&key, now_ms) {
-        text = sum(float(entry.value())?)?;
+        text = sum(float(string_of(&entry)?)?)?;
         let expires_at = entry.expires_at();
         entry.set(Value::Bytes(&text), expires_at);
     } else {

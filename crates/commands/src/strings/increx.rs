@@ -7,12 +7,12 @@
 
 use protocol::number::parse_i64;
 use protocol::reply::Reply;
-use table::{Entry, Value};
+use values::{Entry, Value};
 
 use super::conditions::Condition;
 use super::counters::{float, integer};
 use super::set_options::{Capitals, Expiry, Written};
-use crate::context::Context;
+use crate::context::{Context, string_of};
 use crate::failure::{Failure, Outcome};
 use crate::long_double::LongDouble;
 
@@ -151,8 +151,8 @@ fn run<N: Number>(ctx: &mut Context<'_>, request: &Request<'_>) -> Outcome {
     let (db, reply) = ctx.open(&key);
     let (old, done);
     if let Some(mut entry) = db.get_mut(&key, now_ms) {
-        old = N::stored(entry.value())?.check(INFINITE_VALUE)?;
-        let allowed = condition.holds(Some(entry.value()))?;
+        old = N::stored(string_of(&entry)?)?.check(INFINITE_VALUE)?;
+        let allowed = condition.holds(Some(&entry))?;
         done = if allowed { step.of(old)? } else { None };
         if let Some((new, _)) = done {
             let old_deadline = entry.expires_at();

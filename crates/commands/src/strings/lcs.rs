@@ -39,6 +39,8 @@ struct Options {
     with_match_len: bool,
 }
 
+const NOT_STRINGS: Failure = Failure::text("ERR The specified keys must contain string values");
+
 /// A piece that both strings have, as indexes of its first and last byte in each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Match {
@@ -56,11 +58,11 @@ struct Common {
 
 pub(super) fn lcs(ctx: &mut Context<'_>) -> Outcome {
     let options = Options::parse(ctx.args.from(3))?;
-    let cells = cells(value_len(ctx, 0), value_len(ctx, 1))?;
+    let cells = cells(value_len(ctx, 0)?, value_len(ctx, 1)?)?;
     if cells > QUICK_CELLS_MAX && !ctx.may_wait {
         return Err(Failure::Detach);
     }
-    let (a, b) = (value(ctx, 0), value(ctx, 1));
+    let (a, b) = (value(ctx, 0)?, value(ctx, 1)?);
     let reply = &mut ctx.reply;
     if options.len {
         reply.integer(i64::from(Rows::new(&b).fill(&a, |_, _| ())));
@@ -75,15 +77,17 @@ pub(super) fn lcs(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-fn value_len(ctx: &mut Context<'_>, index: usize) -> usize {
+fn value_len(ctx: &mut Context<'_>, index: usize) -> Result<usize, Failure> {
     let (key, now_ms) = (ctx.key(index), ctx.now_ms);
-    ctx.db(&key).get(&key, now_ms).map_or(0, |entry| entry.value().len())
+    let Some(entry) = ctx.db(&key).get(&key, now_ms) else { return Ok(0) };
+    entry.string().map(|value| value.len()).ok_or(NOT_STRINGS)
 }
 
 /// A copy, because the keys may live in different shards. The limit on cells bounds it.
-fn value(ctx: &mut Context<'_>, index: usize) -> Vec<u8> {
+fn value(ctx: &mut Context<'_>, index: usize) -> Result<Vec<u8>, Failure> {
     let (key, now_ms) = (ctx.key(index), ctx.now_ms);
-    ctx.db(&key).read(&key, now_ms).map_or(Vec::new(), |entry| entry.value().to_vec())
+    let Some(entry) = ctx.db(&key).read(&key, now_ms) else { return Ok(Vec::new()) };
+    entry.string().map(|value| value.to_vec()).ok_or(NOT_STRINGS)
 }
 
 /// Cells of the table for strings of these lengths, if Redis would make it.

@@ -1,7 +1,7 @@
 //! Several keys at once: MGET, MSET, MSETNX, MSETEX.
 
 use keyspace::Key;
-use table::Value;
+use values::Value;
 
 use super::conditions::Condition;
 use super::set_options::{self, Takes};
@@ -22,8 +22,8 @@ pub(super) fn mget(ctx: &mut Context<'_>) -> Outcome {
     for key in ctx.all_keys() {
         let (db, reply) = ctx.open(&key);
         match db.read(&key, now_ms) {
-            Some(entry) => reply_string(reply, &entry),
-            None => reply.null(),
+            Some(entry) if entry.string().is_some() => reply_string(reply, &entry)?,
+            _ => reply.null(),
         }
     }
     Ok(())
@@ -104,7 +104,7 @@ fn all_are(ctx: &mut Context<'_>, condition: Condition<'_>) -> Result<bool, Fail
     let now_ms = ctx.now_ms;
     for key in ctx.all_keys() {
         let found = ctx.db(&key).get(&key, now_ms);
-        if !condition.holds(found.as_deref().map(|entry| entry.value()))? {
+        if !condition.holds(found.as_deref())? {
             return Ok(false);
         }
     }

@@ -7,9 +7,9 @@ use std::ops::Range;
 
 use protocol::output::BY_REFERENCE_MIN;
 use protocol::request::Limits;
-use table::{Entry, Value};
+use values::{Entry, Value};
 
-use crate::context::Context;
+use crate::context::{Context, string_of};
 use crate::failure::{Failure, Outcome};
 
 /// Bytes of the longest string.
@@ -40,7 +40,7 @@ fn extend(ctx: &mut Context<'_>, end: End) -> Outcome {
         ctx.reply.count(word.len());
         return Ok(());
     };
-    let old_len = old.value().len();
+    let old_len = string_of(&old)?.len();
     let len = joined_len(old_len, word.len(), len_max)?;
     let moved = match end {
         End::Back => old.cost_of_edit(len),
@@ -75,7 +75,8 @@ pub(super) fn setrange(ctx: &mut Context<'_>) -> Outcome {
     let offset = usize::try_from(offset).map_err(|_| NEGATIVE_OFFSET)?;
     let len_max = ctx.settings.string_len_max();
     let old = ctx.db(&key).get(&key, now_ms);
-    let old_len = old.as_ref().map_or(0, |entry| entry.value().len());
+    let old_len =
+        old.as_deref().map_or(Ok(0), |entry| string_of(entry).map(|value| value.len()))?;
     if word.is_empty() {
         ctx.reply.count(old_len);
         return Ok(());
@@ -103,10 +104,11 @@ pub(super) fn getrange(ctx: &mut Context<'_>) -> Outcome {
     let (db, reply) = ctx.open(&key);
     match db.read(&key, now_ms) {
         Some(entry) => {
-            let range = part(entry.value().len(), first, last);
+            let value = string_of(&entry)?;
+            let range = part(value.len(), first, last);
             match entry.blob().filter(|_| range.len() >= BY_REFERENCE_MIN) {
                 Some(blob) => reply.bulk_blob(blob.slice(range)),
-                None => entry.value().with_bytes(|bytes| {
+                None => value.with_bytes(|bytes| {
                     reply.bulk(bytes.get(range).unwrap_or_default());
                 }),
             }

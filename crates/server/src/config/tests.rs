@@ -425,11 +425,12 @@ fn shapes_refuse_with_the_words_of_redis() {
 
 #[test]
 fn what_has_no_effect_is_told() {
-    let config = configured(&["--hz", "20", "--dynamic-hz=no", "--hash-max-ziplist-entries=1"]);
+    let config =
+        configured(&["--hz", "20", "--dynamic-hz=no", "--active-defrag-threshold-lower=1"]);
     let told = config.without_effect();
     let names: Vec<_> = told.values().flatten().copied().collect();
     assert_eq!(names.len(), 3, "{told:?}");
-    assert!(names.contains(&"hash-max-listpack-entries"), "{told:?}");
+    assert!(names.contains(&"active-defrag-threshold-lower"), "{told:?}");
 }
 
 #[test]

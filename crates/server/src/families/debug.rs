@@ -10,7 +10,7 @@ use keyspace::{DATABASES, Db, Key, Keyspace, SHARDS};
 use protocol::number::{parse_f64, parse_i64};
 use protocol::reply::Reply;
 use signal_hook::consts::{SIGABRT, SIGSEGV};
-use table::Value;
+use values::Value;
 
 use super::with_key;
 use crate::digest;

@@ -5,10 +5,40 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::entry::{Entry, Value, tick_of};
 use crate::hash::Hasher;
+use crate::tick::tick_of;
 
 const HASHER: [u64; 2] = [1, 2];
+
+/// An item: a key with a value and an expiry.
+struct Entry(Box<Stored>);
+
+#[repr(align(8))]
+struct Stored {
+    key: Vec<u8>,
+    value: Vec<u8>,
+    at: Option<u64>,
+}
+
+// SAFETY: the raw form is the address of a box, aligned to 8.
+unsafe impl Item for Entry {
+    fn into_raw(self) -> NonNull<u8> {
+        NonNull::from(Box::leak(self.0)).cast()
+    }
+
+    unsafe fn from_raw(raw: NonNull<u8>) -> Self {
+        // SAFETY: the address came from `into_raw`.
+        Self(unsafe { Box::from_raw(raw.cast().as_ptr()) })
+    }
+
+    fn key(&self) -> &[u8] {
+        &self.0.key
+    }
+
+    fn due(&self) -> u32 {
+        self.0.at.map_or(NEVER, tick_of)
+    }
+}
 
 fn hash(key: &[u8]) -> u64 {
     // The keys that end with 77 share a slot, as keys with one hash tag do.
@@ -22,10 +52,12 @@ fn hash_of(entry: &Entry) -> u64 {
 
 fn put(table: &mut Table<Entry>, key: &[u8], value: &[u8], at: Option<u64>) {
     if let Some(mut entry) = table.find_mut(hash(key), key) {
-        entry.set(Value::of(value), at);
+        // At another address.
+        *entry = Entry(Box::new(Stored { key: key.to_vec(), value: value.to_vec(), at }));
         return;
     }
-    table.insert(hash(key), Entry::new(key, Value::of(value), at), hash_of);
+    let stored = Stored { key: key.to_vec(), value: value.to_vec(), at };
+    table.insert(hash(key), Entry(Box::new(stored)), hash_of);
 }
 
 fn key(number: u32) -> Vec<u8> {
@@ -68,7 +100,7 @@ type Model = HashMap<Vec<u8>, (Vec<u8>, Option<u64>)>;
 fn remove(table: &mut Table<Entry>, model: &mut Model, key: &[u8]) {
     let found = table.find_mut(hash(key), key).map(|entry| entry.remove(hash(key), hash_of));
     let expected = model.remove(key);
-    assert_eq!(found.map(|entry| (entry.value().to_vec(), entry.expires_at())), expected);
+    assert_eq!(found.map(|entry| (entry.0.value.clone(), entry.0.at)), expected);
 }
 
 fn apply(table: &mut Table<Entry>, model: &mut Model, step: Step) {
@@ -92,14 +124,23 @@ fn apply(table: &mut Table<Entry>, model: &mut Model, step: Step) {
         }
         Step::Drain(at, limit) => {
             let tick = tick_of(time(at));
+            // Some stay, with another expiry, and maybe at another address.
+            let later = |key: &[u8]| key.ends_with(b"3").then(|| time(at) + GRAIN_MS);
             let mut keys = Vec::new();
-            let taken = table.drain_due(tick, limit, |entry| keys.push(entry.key().to_vec()));
-            assert_eq!(taken, keys.len());
+            let handed = table.drain_due(tick, limit, |mut entry| {
+                keys.push(entry.key().to_vec());
+                entry.0.at = Some(later(entry.key())?);
+                Some(Entry(Box::new(*entry.0)))
+            });
+            assert_eq!(handed, keys.len());
             for key in keys {
-                let (_, due) = model.remove(&key).expect("drained what was there");
+                let (value, due) = model.remove(&key).expect("drained what was there");
                 assert!(due.is_some_and(|due| tick_of(due) < tick));
+                if let Some(at) = later(&key) {
+                    model.insert(key, (value, Some(at)));
+                }
             }
-            if taken < limit {
+            if handed < limit {
                 let left = |due: &Option<u64>| due.is_some_and(|due| tick_of(due) < tick);
                 assert!(!model.values().any(|(_, due)| left(due)));
             }
@@ -130,7 +171,7 @@ proptest! {
         }
         for (key, (value, at)) in &model {
             let entry = table.find(hash(key), key).expect("the model has it");
-            prop_assert_eq!((entry.value().to_vec(), entry.expires_at()), (value.clone(), *at));
+            prop_assert_eq!((entry.0.value.clone(), entry.0.at), (value.clone(), *at));
         }
     }
 }

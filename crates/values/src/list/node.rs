@@ -15,9 +15,9 @@
 
 #![forbid(unsafe_code)]
 
+use crate::Value;
 use lz4_flex::block;
 use memory::block_size;
-use table::Value;
 
 use super::{End, Shape};
 use crate::packed::{Encoded, Splice, decode_value, list};

@@ -10,7 +10,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use table::Value;
+use crate::Value;
 
 use super::{
     EXPIRY, EXPIRY_LEN, Encoded, Item, Malformed, Splice, checked, decode_value, load, skip,

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use table::Value;
+use crate::Value;
 
 use super::{Encoded, Malformed, Splice, checked, count, decode_value, skip};
 

@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use table::Value;
+use crate::Value;
 
 use super::{Encoded, Malformed, Splice, checked, count, list};
 

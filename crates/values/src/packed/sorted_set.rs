@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::ops::Range;
 
-use table::Value;
+use crate::Value;
 
 use super::{Encoded, Malformed, Splice, checked, count, decode, decode_value, skip};
 

@@ -15,7 +15,7 @@ const NO_MODULES: &str = "there are no modules";
 const NO_EVICTION: &str = "keys are not evicted";
 const BY_ITSELF: &str = "it is done where keys are due, at no fixed rate";
 const IN_BACKGROUND: &str = "big values are always freed in the background";
-const NO_COLLECTIONS: &str = "there are no collections";
+const NO_COLLECTIONS: &str = "no value is kept in a form that this is about";
 const NO_FILTERS: &str = "there are no filters";
 const NO_SEARCH: &str = "there is no search";
 const NO_EVENTS: &str = "keyspace events are not sent";
@@ -292,22 +292,8 @@ pub const EVICTION: &[Parameter] = &[
     kept("disable-json-defragmentation", "no", BOOL, NO_DEFRAG).at_start(),
 ];
 
-/// How collections are kept.
+/// How other values are kept.
 pub const ENCODINGS: &[Parameter] = &[
-    kept("hash-max-listpack-entries", "512", COUNT, NO_COLLECTIONS)
-        .aliases(&["hash-max-ziplist-entries"]),
-    kept("hash-max-listpack-value", "64", MEMORY, NO_COLLECTIONS)
-        .aliases(&["hash-max-ziplist-value"]),
-    kept("list-max-listpack-size", "-2", int(-INT, INT), NO_COLLECTIONS)
-        .aliases(&["list-max-ziplist-size"]),
-    kept("list-compress-depth", "0", COUNT, NO_COLLECTIONS),
-    kept("set-max-intset-entries", "512", COUNT, NO_COLLECTIONS),
-    kept("set-max-listpack-entries", "128", COUNT, NO_COLLECTIONS),
-    kept("set-max-listpack-value", "64", COUNT, NO_COLLECTIONS),
-    kept("zset-max-listpack-entries", "128", COUNT, NO_COLLECTIONS)
-        .aliases(&["zset-max-ziplist-entries"]),
-    kept("zset-max-listpack-value", "64", MEMORY, NO_COLLECTIONS)
-        .aliases(&["zset-max-ziplist-value"]),
     kept("hll-sparse-max-bytes", "3000", MEMORY, NO_COLLECTIONS),
     kept("stream-node-max-bytes", "4096", MEMORY, NO_COLLECTIONS),
     kept("stream-node-max-entries", "100", COUNT, NO_COLLECTIONS),

@@ -1,5 +1,6 @@
 //! The table of parameters, by subject.
 
+mod encodings;
 mod later;
 mod serving;
 mod tuning;
@@ -29,6 +30,7 @@ pub static GROUPS: &[Group] = &[
     Group { title: "Cluster", rows: later::CLUSTER },
     Group { title: "Scripts and modules", rows: later::SCRIPTS },
     Group { title: "Eviction and expiry", rows: later::EVICTION },
+    Group { title: "Forms of collections", rows: encodings::COLLECTIONS },
     Group { title: "Encodings of values", rows: later::ENCODINGS },
     Group { title: "Tuning of Redis and Valkey", rows: tuning::REDIS },
     Group { title: "Tuning of Dragonfly", rows: tuning::DRAGONFLY },

@@ -2,9 +2,17 @@
 
 use std::sync::Arc;
 
+use memory::Part;
 use proptest::prelude::*;
+use table::Hasher;
 
 use super::*;
+use crate::packed::Encoded;
+
+/// The string of an entry that has one.
+fn text(entry: &Entry) -> Vec<u8> {
+    entry.string().expect("a string").to_vec()
+}
 
 #[test]
 fn a_small_pair_takes_one_block_of_header_key_and_value() {
@@ -33,8 +41,8 @@ fn far_expiries_stay_below_never() {
 
 #[test]
 fn renaming_moves_a_heap_buffer() {
-    let start = |entry: &Entry| match entry.value() {
-        Value::Bytes(bytes) => bytes.as_ptr(),
+    let start = |entry: &Entry| match entry.string() {
+        Some(Value::Bytes(bytes)) => bytes.as_ptr(),
         other => panic!("the bytes became {other:?}"),
     };
     let entry = Entry::new(b"old", Value::Bytes(&[b'v'; EMBEDDED_MAX + 1]), Some(7));
@@ -51,7 +59,7 @@ fn a_part_is_held_on_to_and_not_copied() {
     let block = Arc::new(bytes);
     let part = Part::of(&block, &block[8..]).expect("most of the block");
     let mut entry = Entry::new(b"key", Value::Part(part), None);
-    let Value::Bytes(stored) = entry.value() else { panic!("no bytes") };
+    let Some(Value::Bytes(stored)) = entry.string() else { panic!("no bytes") };
     assert_eq!(stored.as_ptr(), block[8..].as_ptr());
     assert_eq!(entry.cost_of_edit(10), 10);
     entry.edit(100_000)[0] = b'x';
@@ -59,7 +67,7 @@ fn a_part_is_held_on_to_and_not_copied() {
     let copy = entry.copy_as(b"other");
     let sent = entry.blob().expect("a heap value");
     drop(entry);
-    assert_eq!(copy.value().to_vec(), &*sent);
+    assert_eq!(text(&copy), &*sent);
     assert_eq!((sent[0], sent.len()), (b'x', 100_000));
 }
 
@@ -152,11 +160,93 @@ proptest! {
                 }
             }
             prop_assert_eq!(entry.key(), &key[..]);
-            prop_assert_eq!(entry.value().to_vec(), value.clone());
+            prop_assert_eq!(text(&entry), value.clone());
             prop_assert_eq!((entry.expires_at(), entry.is_sticky()), (at, sticky));
         }
         for (copy, value) in copies {
-            prop_assert_eq!(copy.value().to_vec(), value);
+            prop_assert_eq!(text(&copy), value);
         }
     }
+}
+
+#[derive(Clone, Debug)]
+enum Edit {
+    Splice(usize, usize, Vec<u8>),
+    Run(Vec<u8>),
+    Expire(Option<u64>),
+    Rename(usize),
+    Copy,
+}
+
+fn edit() -> impl Strategy<Value = Edit> {
+    let bytes = || proptest::collection::vec(any::<u8>(), 0..300);
+    prop_oneof![
+        6 => (any::<usize>(), any::<usize>(), bytes()).prop_map(|(a, n, b)| Edit::Splice(a, n, b)),
+        1 => bytes().prop_map(Edit::Run),
+        1 => any::<Option<u64>>().prop_map(Edit::Expire),
+        1 => (0..100usize).prop_map(Edit::Rename),
+        1 => Just(Edit::Copy),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_run_follows_its_splices(edits in proptest::collection::vec(edit(), 1..60)) {
+        let mut entry = Entry::packed(b"key", Kind::PackedHash, b"", None);
+        let (mut run, mut at) = (Vec::new(), None);
+        entry.set_members_expire(true);
+        for edit in edits {
+            match edit {
+                Edit::Splice(from, removed, bytes) => {
+                    let from = from % (run.len() + 1);
+                    let to = from + removed % (run.len() - from + 1);
+                    // A text that is no integer, whatever the bytes are.
+                    let item = [b"x", &bytes[..]].concat();
+                    let item = Encoded::of(Value::Bytes(&item));
+                    let splice = Splice::new(from..to, [item]);
+                    splice.apply(&mut run);
+                    entry.splice(&splice);
+                    prop_assert!(entry.members_expire());
+                }
+                Edit::Run(bytes) => {
+                    entry.set_run(Kind::PackedHash, &bytes);
+                    prop_assert!(!entry.members_expire());
+                    entry.set_members_expire(true);
+                    run = bytes;
+                }
+                Edit::Expire(expiry) => {
+                    entry.set_expiry(expiry);
+                    at = expiry;
+                }
+                Edit::Rename(len) => entry = entry.rename(&vec![b'r'; len]),
+                Edit::Copy => entry = entry.copy_as(b"copy"),
+            }
+            prop_assert_eq!(entry.run(), &run[..]);
+            prop_assert_eq!((entry.kind(), entry.expires_at()), (Kind::PackedHash, at));
+        }
+        entry.set(Value::Int(7), None);
+        prop_assert_eq!((entry.string(), entry.members_expire()), (Some(Value::Int(7)), false));
+    }
+}
+
+#[test]
+fn a_box_moves_and_is_copied_with_its_entry() {
+    let mut hash = Hash::new(Hasher::new([1, 2]));
+    hash.set(b"field", b"value", crate::Expiry::At(1_800_000_000_000), 0);
+    let mut entry = Entry::boxed(b"key", Box::new(hash), None);
+    entry.set_members_expire(true);
+    assert_eq!(Item::due(&entry), tick_of(1_800_000_000_000));
+    entry.set_expiry(Some(1_790_000_000_000));
+    assert_eq!(Item::due(&entry), tick_of(1_790_000_000_000));
+    let entry = entry.rename(&[b'k'; 100]);
+    let mut copy = entry.copy_as(b"copy");
+    drop(entry);
+    assert!(copy.boxed_mut::<Set>().is_none() && copy.members_expire());
+    let hash = copy.boxed_mut::<Hash>().expect("a hash");
+    assert_eq!(hash.get(b"field", 0).map(|field| field.value().to_vec()), Some(b"value".to_vec()));
+    assert_eq!(copy.drop_expired(1_800_000_000_000, 10), 1);
+    assert!(copy.form().is_empty() && copy.memory() < 1000);
+    copy.set_boxed(Box::new(List::default()));
+    copy.set_run(Kind::IntSet, b"");
+    assert_eq!((copy.form().type_name(), copy.string()), ("set", None));
 }
