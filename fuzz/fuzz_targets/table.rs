@@ -58,6 +58,11 @@ fn hash(key: &[u8]) -> u64 {
     Hasher::new(SECRET).hash(key, u16::from(key.last().map_or(0, |byte| byte % 3)))
 }
 
+/// The string of an entry.
+fn text(entry: &Entry) -> Vec<u8> {
+    entry.string().unwrap().to_vec()
+}
+
 fn hash_of(entry: &Entry) -> u64 {
     hash(entry.key())
 }
@@ -82,7 +87,7 @@ impl Pair {
     fn take(&mut self, key: &[u8]) -> Option<Entry> {
         let taken = self.table.find_mut(hash(key), key).map(|e| e.remove(hash(key), hash_of));
         let expected = self.model.remove(key);
-        let found = taken.as_ref().map(|entry| (entry.value().to_vec(), entry.expires_at()));
+        let found = taken.as_ref().map(|entry| (text(entry), entry.expires_at()));
         assert_eq!(found, expected);
         taken
     }
@@ -90,7 +95,7 @@ impl Pair {
     fn rename(&mut self, from: &[u8], to: Vec<u8>) {
         let Some(entry) = self.take(from) else { return };
         drop(self.take(&to));
-        let (value, at) = (entry.value().to_vec(), entry.expires_at());
+        let (value, at) = (text(&entry), entry.expires_at());
         self.table.insert(hash(&to), entry.rename(&to), hash_of);
         self.model.insert(to, (value, at));
     }
@@ -120,7 +125,10 @@ impl Pair {
     fn drain(&mut self, at: u64, limit: usize) {
         let tick = tick_of(at);
         let mut keys = Vec::new();
-        let taken = self.table.drain_due(tick, limit, |entry| keys.push(entry.key().to_vec()));
+        let taken = self.table.drain_due(tick, limit, |entry| {
+            keys.push(entry.key().to_vec());
+            None
+        });
         assert!(taken == keys.len() && taken <= limit);
         for key in keys {
             let (_, due) = self.model.remove(&key).unwrap();
@@ -139,7 +147,7 @@ impl Pair {
         while let Some(from) = at {
             at = self.table.scan(from, |entry| {
                 let (value, due) = &self.model[entry.key()];
-                assert_eq!((&entry.value().to_vec(), &entry.expires_at()), (value, due));
+                assert_eq!((&text(entry), &entry.expires_at()), (value, due));
                 seen.push(entry.key().to_vec());
             });
         }

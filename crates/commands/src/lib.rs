@@ -24,6 +24,8 @@ pub mod failure;
 pub mod generic;
 mod long_double;
 pub mod object;
+pub mod picks;
+pub mod random;
 pub mod scan;
 pub mod settings;
 pub mod spec;

@@ -4,7 +4,6 @@
 //! see each key as it is at some moment of the walk. Keys found are collected as encoded replies,
 //! because the reply begins with what is only known at the end: the cursor, or the number of keys.
 
-mod random;
 mod walk;
 
 use keyspace::{Db, SHARDS, glob};
@@ -12,8 +11,8 @@ use protocol::number::parse_i64;
 use protocol::reply::Reply;
 use values::Entry;
 
-use self::random::Random;
 use self::walk::{Position, SHARD_COUNT, walk};
+use crate::random::Random;
 use crate::spec::arguments::{Argument, integer, oneof, pattern, string, token};
 use crate::spec::{Flags, Group, tips};
 use crate::{Command, Context, Failure, Handler, Outcome};

@@ -1,5 +1,7 @@
-//! Replies on their way to a client: bytes, and between them values that are not copied.
+//! Replies on their way to a client: bytes, and between them values that are not copied and replies
+//! that are made only while they are sent.
 
+use std::fmt;
 use std::ops::Deref;
 
 use memory::Blob;
@@ -15,20 +17,57 @@ pub struct Output {
     blobs: Blobs,
 }
 
-/// Values by reference, each with the number of bytes that go before it.
+/// Replies that are made while they are sent, so that any number of them needs little memory.
+pub trait Source: Send {
+    /// Appends some replies, about [`SOURCE_SLICE`] bytes. Returns whether more follow.
+    fn fill(&mut self, to: &mut Vec<u8>) -> bool;
+}
+
+/// Bytes that a [`Source`] makes at a time.
+pub const SOURCE_SLICE: usize = 64 * 1024;
+
+/// What is not among the bytes, each with the number of bytes that go before it.
 #[derive(Debug, Default)]
 pub struct Blobs {
-    places: Vec<(usize, Blob)>,
+    places: Vec<(usize, Other)>,
     len: usize,
 }
 
+/// Something that is not among the bytes.
+pub(crate) enum Other {
+    /// A value by reference.
+    Blob(Blob),
+    /// Replies that are made while they are sent.
+    Source(Box<dyn Source>),
+}
+
+impl Other {
+    /// Bytes that are known to be sent.
+    fn len(&self) -> usize {
+        match self {
+            Self::Blob(blob) => blob.len(),
+            Self::Source(_) => 0,
+        }
+    }
+}
+
+impl fmt::Debug for Other {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Blob(blob) => blob.fmt(formatter),
+            Self::Source(_) => formatter.write_str("Source"),
+        }
+    }
+}
+
 /// A piece of an output.
-#[derive(Debug)]
 pub enum Piece {
     /// Bytes of its own.
     Bytes(Vec<u8>),
     /// A value that others may hold too.
     Blob(Blob),
+    /// Replies that are made while they are sent.
+    Source(Box<dyn Source>),
 }
 
 impl Output {
@@ -77,9 +116,12 @@ impl Output {
             return;
         }
         let mut from = 0;
-        for (at, blob) in blobs.places {
+        for (at, other) in blobs.places {
             piece(Piece::Bytes(bytes.get(from..at).unwrap_or_default().to_vec()));
-            piece(Piece::Blob(blob));
+            piece(match other {
+                Other::Blob(blob) => Piece::Blob(blob),
+                Other::Source(source) => Piece::Source(source),
+            });
             from = at;
         }
         piece(Piece::Bytes(bytes.get(from..).unwrap_or_default().to_vec()));
@@ -124,20 +166,20 @@ impl From<Vec<u8>> for Output {
 }
 
 impl Blobs {
-    pub(crate) fn push(&mut self, at: usize, blob: Blob) {
-        self.len = self.len.saturating_add(blob.len());
-        self.places.push((at, blob));
+    pub(crate) fn push(&mut self, at: usize, other: Other) {
+        self.len = self.len.saturating_add(other.len());
+        self.places.push((at, other));
     }
 
     #[cold]
     fn len_from(&self, mark: usize) -> usize {
         let behind = self.places.iter().rev().take_while(|(at, _)| *at > mark);
-        behind.fold(0, |sum, (_, blob)| blob.len().saturating_add(sum))
+        behind.fold(0, |sum, (_, other)| other.len().saturating_add(sum))
     }
 
     pub(crate) fn truncate(&mut self, mark: usize) {
-        while let Some((_, blob)) = self.places.pop_if(|(at, _)| *at > mark) {
-            self.len = self.len.saturating_sub(blob.len());
+        while let Some((_, other)) = self.places.pop_if(|(at, _)| *at > mark) {
+            self.len = self.len.saturating_sub(other.len());
         }
     }
 }
@@ -152,6 +194,7 @@ mod tests {
         output.take_pieces(|piece| match piece {
             Piece::Bytes(bytes) => all.extend(bytes),
             Piece::Blob(blob) => all.extend_from_slice(&blob),
+            Piece::Source(mut source) => while source.fill(&mut all) {},
         });
         all
     }
@@ -171,6 +214,32 @@ mod tests {
         assert_eq!((output.total(), output.total_from(5), output.total_from(mark)), (28, 23, 12));
         assert_eq!(output.plain(), None);
         assert_eq!(sent(output), b"+OK\r\n$5\r\nvvvvv\r\n$2\r\nvv\r\n:1\r\n");
+    }
+
+    /// So many digits, two at a time.
+    struct Digits(u8);
+
+    impl Source for Digits {
+        fn fill(&mut self, to: &mut Vec<u8>) -> bool {
+            let some = self.0.min(2);
+            to.extend((0..some).map(|_| b'0' + self.0));
+            self.0 -= some;
+            self.0 > 0
+        }
+    }
+
+    #[test]
+    fn replies_that_are_made_later_stand_where_they_belong() {
+        let write = |reply: &mut Reply<'_>| {
+            reply.integer(1);
+            reply.source(Box::new(Digits(5)));
+            reply.integer(2);
+        };
+        let (mut output, mut bytes) = (Output::default(), Vec::new());
+        write(&mut Reply::new(&mut output, false));
+        write(&mut Reply::new(&mut bytes, false));
+        assert_eq!(bytes, b":1\r\n55331:2\r\n");
+        assert_eq!((output.total(), sent(output)), (8, bytes));
     }
 
     #[test]

@@ -23,7 +23,7 @@ use memory::Blob;
 
 use crate::error::ProtocolError;
 use crate::number::write_f64;
-use crate::output::{Blobs, Sink};
+use crate::output::{Blobs, Other, Sink, Source};
 
 const LINE_END: &[u8; 2] = b"\r\n";
 /// More than any header line needs: marker, 20 digits, CRLF, and the CRLF behind a bulk.
@@ -147,7 +147,7 @@ impl<'a> Reply<'a> {
         self.out.push(b'$');
         self.out.extend_from_slice(itoa::Buffer::new().format(blob.len()).as_bytes());
         self.out.extend_from_slice(LINE_END);
-        blobs.push(self.out.len(), blob);
+        blobs.push(self.out.len(), Other::Blob(blob));
         self.out.extend_from_slice(LINE_END);
     }
 
@@ -160,8 +160,17 @@ impl<'a> Reply<'a> {
     #[cold]
     pub fn encoded_chunk(&mut self, replies: Vec<u8>) {
         match &mut self.blobs {
-            Some(blobs) => blobs.push(self.out.len(), Blob::new(replies)),
+            Some(blobs) => blobs.push(self.out.len(), Other::Blob(Blob::new(replies))),
             None => self.out.extend_from_slice(&replies),
+        }
+    }
+
+    /// Replies that are made while they are sent. Something must have been written before.
+    #[cold]
+    pub fn source(&mut self, mut source: Box<dyn Source>) {
+        match &mut self.blobs {
+            Some(blobs) => blobs.push(self.out.len(), Other::Source(source)),
+            None => while source.fill(self.out) {},
         }
     }
 

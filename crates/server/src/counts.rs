@@ -25,6 +25,8 @@ pub struct Counts {
     pub misses: u64,
     /// Keys removed because their time had come.
     pub expired: u64,
+    /// Members of collections removed for the same reason.
+    pub expired_members: u64,
     /// Turns of the threads' loops.
     pub turns: u64,
     /// Nanoseconds of these turns.
@@ -45,6 +47,7 @@ impl Counts {
             hits: census.stats.hits,
             misses: census.stats.misses,
             expired: census.stats.expired,
+            expired_members: census.stats.expired_members,
             turns,
             turn_nanos: server.stats.nanos(ticks),
         }
@@ -64,6 +67,7 @@ impl Sub for Counts {
             hits: self.hits.saturating_sub(other.hits),
             misses: self.misses.saturating_sub(other.misses),
             expired: self.expired.saturating_sub(other.expired),
+            expired_members: self.expired_members.saturating_sub(other.expired_members),
             turns: self.turns.saturating_sub(other.turns),
             turn_nanos: self.turn_nanos.saturating_sub(other.turn_nanos),
         }

@@ -6,7 +6,7 @@ use std::io::IoSlice;
 use std::sync::Arc;
 
 use memory::Blob;
-use protocol::output::{Output, Piece};
+use protocol::output::{Output, Piece, Source};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 
@@ -26,7 +26,7 @@ pub struct Kept {
     chunks: VecDeque<Chunk>,
     /// Bytes of the first chunk that were sent.
     sent: usize,
-    /// Bytes to send.
+    /// Bytes to send, and one for each source that is not exhausted.
     len: usize,
     /// When the other side last took something, in milliseconds of Unix time.
     pub moved_ms: u64,
@@ -38,6 +38,7 @@ enum Chunk {
     Bytes(Vec<u8>),
     Blob(Blob),
     Common(Arc<[u8]>),
+    Source(Box<dyn Source>),
 }
 
 impl Chunk {
@@ -46,6 +47,7 @@ impl Chunk {
             Self::Bytes(bytes) => bytes,
             Self::Blob(blob) => blob,
             Self::Common(bytes) => bytes,
+            Self::Source(_) => &[],
         }
     }
 
@@ -56,6 +58,7 @@ impl Chunk {
             Self::Blob(blob) if blob.is_shared() => 0,
             Self::Blob(blob) => blob.capacity(),
             Self::Common(bytes) => bytes.len() / Arc::strong_count(bytes),
+            Self::Source(_) => 0,
         }
     }
 }
@@ -90,6 +93,10 @@ impl Kept {
                 self.len += blob.len();
                 self.chunks.push_back(Chunk::Blob(blob));
             }
+            Piece::Source(source) => {
+                self.len += 1;
+                self.chunks.push_back(Chunk::Source(source));
+            }
         });
     }
 
@@ -120,14 +127,31 @@ impl Kept {
         }
     }
 
+    /// Lets a source that comes first make its next bytes.
+    fn draw(&mut self) {
+        while let Some(Chunk::Source(source)) = self.chunks.front_mut() {
+            let mut bytes = Vec::new();
+            if !source.fill(&mut bytes) {
+                self.len -= 1;
+                self.chunks.pop_front();
+            }
+            if !bytes.is_empty() {
+                self.len += bytes.len();
+                self.chunks.push_front(Chunk::Bytes(bytes));
+            }
+        }
+    }
+
     /// Sends a slice. Returns the bytes sent and whether the socket may take more.
     pub fn send(&mut self, socket: &OwnedFd) -> Result<(usize, bool), Errno> {
         let mut sent = 0;
         while self.len > 0 && sent < SEND_SLICE {
+            self.draw();
             let mut wanted = 0;
             let mut vector = Vec::with_capacity(self.chunks.len().min(VECTOR_MAX));
             let mut skip = self.sent;
-            for chunk in self.chunks.iter().take(VECTOR_MAX) {
+            let is_there = |chunk: &&Chunk| !matches!(chunk, Chunk::Source(_));
+            for chunk in self.chunks.iter().take(VECTOR_MAX).take_while(is_there) {
                 let bytes = &chunk.bytes()[skip..];
                 let bytes = &bytes[..bytes.len().min(SEND_SLICE - wanted)];
                 (skip, wanted) = (0, wanted + bytes.len());
@@ -151,7 +175,7 @@ impl Kept {
         self.sent += count;
         while let Some(first) = self.chunks.front() {
             let len = first.bytes().len();
-            if self.sent < len {
+            if self.sent < len || matches!(first, Chunk::Source(_)) {
                 return;
             }
             self.sent -= len;
@@ -173,6 +197,7 @@ impl Chunk {
             Self::Bytes(bytes) => discard(bytes),
             Self::Blob(blob) => discard_blob(blob),
             Self::Common(_) => {}
+            Self::Source(source) => keyspace::reclaim::later(Box::new(source)),
         }
     }
 }

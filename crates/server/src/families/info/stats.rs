@@ -23,6 +23,7 @@ pub(super) fn stats(measured: &Measured, page: &mut Page) {
     page.field("rejected_connections", counts.refused);
     page.zeros(&["sync_full", "sync_partial_ok", "sync_partial_err"]);
     page.field("expired_keys", counts.expired);
+    page.field("expired_subkeys", counts.expired_members);
     // A sweep removes all that is due, or stops at a limit, which is counted.
     page.field("expired_stale_perc", "0.00");
     let (expire_nanos, expire_capped) = server.cron.expiry();

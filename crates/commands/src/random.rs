@@ -8,19 +8,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A generator of random numbers.
-pub(super) struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
     /// A generator for one command. The time alone would give all commands of a millisecond the
     /// same numbers, so generators are counted.
-    pub(super) fn new(now_ms: u64) -> Self {
+    pub fn new(now_ms: u64) -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         Self(scramble(now_ms) ^ scramble(count))
     }
 
     /// The next number.
-    pub(super) fn draw(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(STEP);
         scramble(self.0)
     }

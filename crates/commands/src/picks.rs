@@ -1,0 +1,87 @@
+//! Random members of a collection, each drawn among all, as often as asked for.
+//!
+//! SRANDMEMBER, HRANDFIELD and ZRANDMEMBER with a negative count may ask for more replies than there
+//! is memory. Where they would be long, the members are copied once, as replies, and those to send
+//! are drawn from the copy while the other side takes them.
+
+use protocol::output::{SOURCE_SLICE, Source};
+use protocol::reply::Reply;
+
+use crate::random::Random;
+
+/// Bytes of replies that are made at once; more are made while they are sent.
+pub const AT_ONCE_MAX: usize = 16 * 1024 * 1024;
+
+/// Members as replies, to draw from.
+pub struct Picks {
+    replies: Vec<u8>,
+    /// Where each reply ends.
+    ends: Vec<usize>,
+    resp3: bool,
+}
+
+impl Picks {
+    /// No members yet; `resp3`: for a client that speaks RESP3.
+    pub fn new(resp3: bool) -> Self {
+        Self { replies: Vec::new(), ends: Vec::new(), resp3 }
+    }
+
+    /// Adds a member, as `write` replies it.
+    pub fn push(&mut self, write: impl FnOnce(&mut Reply<'_>)) {
+        write(&mut Reply::new(&mut self.replies, self.resp3));
+        self.ends.push(self.replies.len());
+    }
+
+    /// Draws `count` members for what was just announced in `reply`.
+    pub fn draw(self, count: u64, random: Random, reply: &mut Reply<'_>) {
+        if !self.ends.is_empty() {
+            reply.source(Box::new(Drawing { picks: self, left: count, random }));
+        }
+    }
+
+    fn get(&self, index: usize) -> &[u8] {
+        let start = index.checked_sub(1).and_then(|before| self.ends.get(before));
+        let end = self.ends.get(index).copied().unwrap_or_default();
+        self.replies.get(start.copied().unwrap_or_default()..end).unwrap_or_default()
+    }
+}
+
+/// Drawing that goes on while the replies are sent.
+struct Drawing {
+    picks: Picks,
+    left: u64,
+    random: Random,
+}
+
+impl Source for Drawing {
+    fn fill(&mut self, to: &mut Vec<u8>) -> bool {
+        let end = to.len().saturating_add(SOURCE_SLICE);
+        while self.left > 0 && to.len() < end {
+            let bound = self.picks.ends.len() as u128;
+            let index = u128::from(self.random.draw()).saturating_mul(bound) >> u64::BITS;
+            to.extend_from_slice(self.picks.get(usize::try_from(index).unwrap_or_default()));
+            self.left = self.left.saturating_sub(1);
+        }
+        self.left > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_members_are_drawn() {
+        let mut picks = Picks::new(false);
+        (0..3).for_each(|number| picks.push(|reply| reply.integer(number)));
+        let mut out = Vec::new();
+        let mut reply = Reply::new(&mut out, false);
+        reply.array(30_000);
+        picks.draw(30_000, Random::new(1), &mut reply);
+        assert_eq!(out.len(), b"*30000\r\n".len() + 30_000 * b":0\r\n".len());
+        for digit in b"012" {
+            let count = out[8..].iter().filter(|byte| *byte == digit).count();
+            assert!((9_000..11_000).contains(&count), "{count} times {digit}");
+        }
+    }
+}
