@@ -232,8 +232,8 @@ impl<'a> Context<'a> {
         db.edit_or_create::<T, _>(key, limits, now_ms, with).ok_or(Failure::WrongType)?
     }
 
-    /// Puts an entry in the place of what a key has, or removes the key if the entry's collection is
-    /// empty. Returns whether the key was there.
+    /// Puts an entry in the place of what a key has, or removes the key if the entry's collection
+    /// is empty. Returns whether the key was there.
     pub fn store(&mut self, key: &Key<'_>, entry: Entry) -> bool {
         let now_ms = self.now_ms;
         let db = self.db(key);

@@ -1,8 +1,8 @@
 //! Random members of a collection, each drawn among all, as often as asked for.
 //!
-//! SRANDMEMBER, HRANDFIELD and ZRANDMEMBER with a negative count may ask for more replies than there
-//! is memory. Where they would be long, the members are copied once, as replies, and those to send
-//! are drawn from the copy while the other side takes them.
+//! SRANDMEMBER, HRANDFIELD and ZRANDMEMBER with a negative count may ask for more replies than
+//! there is memory. Where they would be long, the members are copied once, as replies, and those to
+//! send are drawn from the copy while the other side takes them.
 
 use protocol::output::{SOURCE_SLICE, Source};
 use protocol::reply::Reply;

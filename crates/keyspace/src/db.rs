@@ -342,8 +342,8 @@ impl Db {
         entries.take(ATTEMPTS).flatten().find(|entry| !is_expired(entry, now_ms))
     }
 
-    /// Looks at keys that are due before the tick of this time, at most `limit`, and removes what has
-    /// expired. Returns how many keys it looked at; fewer than `limit` means that no other is due.
+    /// Looks at keys that are due before the tick of this time, at most `limit`, and removes what
+    /// has expired. Returns how many keys it looked at; fewer than `limit`: no other is due.
     fn expire_due(&mut self, now_ms: u64, limit: usize) -> usize {
         let Self { table, stats, volatile, .. } = self;
         table.drain_due(tick_of(now_ms), limit, |mut entry| {
@@ -436,8 +436,8 @@ impl EntryMut<'_> {
         self.entry.set_sticky(sticky);
     }
 
-    /// Changes a collection, and removes it when it is empty then. `None`: the entry is none of this
-    /// type.
+    /// Changes a collection, and removes it when it is empty then. `None`: the entry is none of
+    /// this type.
     #[inline]
     pub fn edit_as<T: Type, R>(
         mut self,
