@@ -3,8 +3,8 @@
 //! A bucket knows the earliest tick at which one of its items expires, a segment that of its
 //! buckets, a table that of its segments. So a sweep looks at one number of a shard to know that
 //! there is nothing to do, and otherwise walks only where something is due. A collection is due
-//! when its first member is. A sweep handles at most [`SLICE`] keys while it has a shard, and passes
-//! busy shards by: the next sweep comes soon.
+//! when its first member is. A sweep handles at most [`SLICE`] keys while it has a shard, and
+//! passes busy shards by: the next sweep comes soon.
 
 use crate::{Keyspace, SHARDS};
 

@@ -15,8 +15,8 @@
 //! it has its largest size and only then splits, so that memory per key stays level.
 //!
 //! This crate knows items that have a key and a tick of expiry. It knows no value, no database, no
-//! command and no clock. All its `unsafe` is in `slab.rs`, `segment.rs`, `directory.rs`, `table.rs`,
-//! `table/walk.rs` and `peek.rs`.
+//! command and no clock. All its `unsafe` is in `slab.rs`, `segment.rs`, `directory.rs`,
+//! `table.rs`, `table/walk.rs` and `peek.rs`.
 
 pub mod bucket;
 mod directory;

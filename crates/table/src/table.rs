@@ -151,8 +151,8 @@ impl<T: Item> Table<T> {
         Some(Occupied { table: self, place, item })
     }
 
-    /// The item with this key. `decay` is let loose on one that `may_decay`, and when it says so the
-    /// item is taken out and handed to `bury`.
+    /// The item with this key. `decay` is let loose on one that `may_decay`, and when it says so
+    /// the item is taken out and handed to `bury`.
     #[inline]
     pub fn find_living(
         &mut self,
@@ -223,9 +223,9 @@ impl<T: Item> Table<T> {
         u64::try_from(next << (u64::BITS - depth - tag_bits)).ok()
     }
 
-    /// Hands items whose tick lies before `tick` to `sift`, at most `limit` of them. What `sift` gives
-    /// back stays in the table, under its key and with the tick that it has then. Returns how many
-    /// were handed over; fewer than `limit` means that no other is left.
+    /// Hands items whose tick lies before `tick` to `sift`, at most `limit` of them. What `sift`
+    /// gives back stays in the table, under its key and with the tick that it has then. Returns how
+    /// many were handed over; fewer than `limit` means that no other is left.
     pub fn drain_due(
         &mut self,
         tick: u32,

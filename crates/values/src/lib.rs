@@ -11,8 +11,8 @@
 //! ```
 //!
 //! This crate knows members, fields, scores and times, which come as arguments. It knows no
-//! keyspace, no command, no protocol and no clock. Its `unsafe` is in `entry.rs` and `block.rs`, and
-//! one block of it in `sorted_set.rs`.
+//! keyspace, no command, no protocol and no clock. Its `unsafe` is in `entry.rs` and `block.rs`,
+//! and one block of it in `sorted_set.rs`.
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
