@@ -130,12 +130,13 @@ impl Shard {
     }
 
     /// Looks at keys of all databases that are due, at most `limit`, and removes what has expired.
-    /// Returns how many keys it looked at; fewer than `limit` means that no other is due.
+    /// Returns the number of these keys and of the members removed from collections; if that is
+    /// below `limit`, nothing else is due.
     pub fn expire_due(&mut self, now_ms: u64, limit: usize) -> usize {
         let (mut handled, tick) = (0, tick_of(now_ms));
         for (_, db) in self.dbs() {
             if handled < limit && db.table.earliest() < tick {
-                handled += db.expire_due(now_ms, limit - handled);
+                handled += db.expire_due(now_ms, limit.saturating_sub(handled));
             }
         }
         handled
@@ -161,7 +162,7 @@ impl Flushed {
     }
 }
 
-/// Members that are taken out of a large collection because a command looks at it.
+/// Members that are taken out of a large collection because a command or a sweep looks at it.
 const MEMBERS_AT_ONCE: usize = 256;
 
 #[inline]
@@ -343,10 +344,12 @@ impl Db {
     }
 
     /// Looks at keys that are due before the tick of this time, at most `limit`, and removes what
-    /// has expired. Returns how many keys it looked at; fewer than `limit`: no other is due.
+    /// has expired. Returns the number of these keys and of the members removed from collections;
+    /// if that is below `limit`, nothing else is due.
     fn expire_due(&mut self, now_ms: u64, limit: usize) -> usize {
         let Self { table, stats, volatile, .. } = self;
-        table.drain_due(tick_of(now_ms), limit, |mut entry| {
+        let members_before = stats.expired_members;
+        let handled = table.drain_due(tick_of(now_ms), limit, |mut entry| {
             if !decays(&mut entry, now_ms, MEMBERS_AT_ONCE, stats) {
                 return Some(entry);
             }
@@ -354,7 +357,8 @@ impl Db {
             *volatile -= usize::from(entry.expires_at().is_some());
             free(entry);
             None
-        })
+        });
+        handled.saturating_add((stats.expired_members - members_before) as usize)
     }
 }
 
