@@ -19,7 +19,7 @@ SMALL_KEYS = 100_000
 PIPELINE = 30
 # Cases that make a collection grow or shrink run for so many operations, not for a time, so that
 # all servers go through the same sizes. Before each measurement the collection is made anew.
-WARM_STEPS, STEPS = 100_000, 900_000
+WARM_STEPS, STEPS, LIST_STEPS = 100_000, 900_000, 2_900_000
 
 
 @dataclass(frozen=True)
@@ -103,13 +103,16 @@ class Collection:
 
 @dataclass(frozen=True)
 class CollectionCase:
+    """A command measured; `first` and `keys` say which numbers are drawn for it."""
+
     workload: str
     data: Collection
     command: str
     expect: str
     keys: int = MILLION
     first: int = 0
-    grows: Fill | None = None  # The collection that grows or shrinks, as it is before a measurement.
+    grows: Fill | None = None  # What grows or shrinks, as it is before a measurement.
+    steps: int = STEPS
     pipeline: int = PIPELINE
 
     @property
@@ -129,9 +132,8 @@ class CollectionCase:
         if self.grows:
             first = self.grows.numbers
             warm = ["--fill", "--first", first, "--keys", WARM_STEPS]
-            return common + warm, [
-                *common, "--fill", "--first", first + WARM_STEPS, "--keys", STEPS,
-            ]  # fmt: skip
+            rest = ["--fill", "--first", first + WARM_STEPS, "--keys", self.steps]
+            return common + warm, common + rest
         common += ["--first", self.first, "--keys", self.keys]
         warm = [*common, "--seconds", options.warm, "--seed", 2]
         return warm, [*common, "--seconds", options.seconds]
@@ -143,14 +145,16 @@ def collection_cases():
     sets = Collection((SET,), "set")
     hashes = Collection((HASH, HASHES), "hashes")
     sorted_sets = Collection((ZSET,), "sorted set")
-    long_list = big("list", "RPUSH", MEMBER, "LLEN", 2 * MILLION)
+    long_list = big("list", "RPUSH", MEMBER, "LLEN", 4 * MILLION)
     some_list = f"LRANGE lst:{{12}} 0 {RANGE - 1}"
     some_ranks = f"ZRANGE zset {{6}} {{=6+{RANGE - 1}}}"  # A number may not begin with a zero.
     ranks = {"first": 100_000, "keys": MILLION - 100_000 - RANGE}
     return [
         CollectionCase("lrange100", lists, some_list, f"values:{RANGE}", keys=LISTS),
-        CollectionCase("lpush", lists, "LPUSH list mem:{12}", "integer", grows=LIST),
-        CollectionCase("lpop", lists, "LPOP list", "value", grows=long_list),
+        CollectionCase(
+            "lpush", lists, "LPUSH list mem:{12}", "integer", grows=LIST, steps=LIST_STEPS
+        ),
+        CollectionCase("lpop", lists, "LPOP list", "value", grows=long_list, steps=LIST_STEPS),
         CollectionCase("sismember", sets, "SISMEMBER set mem:{12}", "integer:1"),
         CollectionCase("sadd-old", sets, "SADD set mem:{12}", "integer:0"),
         CollectionCase("sadd", sets, "SADD set mem:{12}", "integer:1", grows=SET),
@@ -166,6 +170,7 @@ def collection_cases():
         CollectionCase("zrank", sorted_sets, "ZRANK zset mem:{12}", "integer"),
         CollectionCase("zrange100", sorted_sets, some_ranks, f"values:{RANGE}", **ranks),
         CollectionCase("zincrby", sorted_sets, "ZINCRBY zset 1000000 mem:{12}", "text"),
+        CollectionCase("zadd-old", sorted_sets, "ZADD zset {~9} mem:{12}", "integer:0"),
         CollectionCase("zadd", sorted_sets, "ZADD zset {~9} mem:{=12}", "integer:1", grows=ZSET),
     ]
 
@@ -197,15 +202,22 @@ def expiry(numbers):
 def shapes():
     small_fields = " ".join(f"field{n} v{{=7}}" for n in range(SMALL_ITEMS))
     small_hash = Fill(
-        "HSET hsh:{12} " + small_fields, SMALL_KEYS, ("DBSIZE",), SMALL_KEYS,
+        "HSET hsh:{12} " + small_fields,
+        SMALL_KEYS,
+        ("DBSIZE",),
+        SMALL_KEYS,
         expect=f"integer:{SMALL_ITEMS}",
-    )  # fmt: skip
+    )
     # Six digits in each number, so that an intset takes four bytes for each.
     integers = " ".join(f"{{=6+{n}}}" for n in range(SMALL_ITEMS))
     small_set = Fill(
-        "SADD set:{12} " + integers, SMALL_KEYS, ("DBSIZE",), SMALL_KEYS, first=SMALL_KEYS,
+        "SADD set:{12} " + integers,
+        SMALL_KEYS,
+        ("DBSIZE",),
+        SMALL_KEYS,
+        first=SMALL_KEYS,
         expect=f"integer:{SMALL_ITEMS}",
-    )  # fmt: skip
+    )
     return [
         Shape("list element", LIST),
         Shape("set member", SET),

@@ -4,6 +4,7 @@ Every number is a median over the rounds. A ratio is taken within each round fir
 minute of the machine hits both of its sides, and its median is shown.
 """
 
+import itertools
 import os
 import statistics
 from html import escape
@@ -255,19 +256,27 @@ def items(results):
     cells = {
         (sample["shape"], sample["server"], sample["items"]): sample for sample in results["items"]
     }
-    rows = [
-        [f"{shape}, {titled(results, name)}", word]
-        + [shown(cells.get((shape, name, count), {}).get(field), ".1f") for count in stages]
-        for shape in dict.fromkeys(sample["shape"] for sample in results["items"])
-        for name in results["servers"]
-        if any((shape, name, count) in cells for count in stages)
-        for field, word in (("resident", "resident"), ("used", "used_memory"))
-    ]
+    rows = []
+    for shape, name, (field, word) in itertools.product(
+        dict.fromkeys(sample["shape"] for sample in results["items"]),
+        results["servers"],
+        (("resident", "resident"), ("used", "used_memory")),
+    ):
+        costs = [cells.get((shape, name, count), {}).get(field) for count in stages]
+        measured = [cost for cost in costs if cost is not None]
+        if measured:
+            spread = max(measured) / min(measured) if len(measured) > 1 else None
+            rows.append(
+                [f"{shape}, {titled(results, name)}", word]
+                + [shown(cost, ".1f") for cost in costs]
+                + [shown(spread, ".2f")]
+            )
     text = (
         "Growth of memory per item, in bytes: members, fields and values of 16 bytes, one process "
         "in which one collection grows in stages; small collections and expiries after one fill."
     )
     head = ["item and server", "memory"] + [f"{count:,}" for count in stages]
+    head.append("most : least")
     return text + "\n\n" + table(head, rows)
 
 

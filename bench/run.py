@@ -52,6 +52,7 @@ DAY_MS = 86_400_000
 MEMORY_VALUE_BYTES = 32
 PINNED = ("one", "collections")
 START_TIMES = 5
+FAILURE_CHARACTERS_MAX = 250  # Error replies may repeat a long command.
 
 
 @dataclass(frozen=True)
@@ -228,8 +229,9 @@ class Bench:
         self.load(server, words + (["--expire-ms", expire_ms] if expire_ms else []))
 
     def failed(self, where, error):
-        self.results["failures"].append(f"{where}: {error}")
-        say(f"  FAILED {where}: {error}")
+        text = f"{where}: {error}"[:FAILURE_CHARACTERS_MAX]
+        self.results["failures"].append(text)
+        say(f"  FAILED {text}")
 
     # -------------------------------------------------------------- speed
 

@@ -10,8 +10,8 @@ row is a case. Waits are those of a connection that sends PING every millisecond
 its own: the longest of the case, in milliseconds. Where a case tells seconds too, they are those
 from sending the command until its whole reply was read, the median of --rounds; its wait goes on
 until the server has no work left. Memory is resident memory, at its peak, above that before the
-case. Needs Python only, and a limit of 20,000 open files. Servers and the connection that waits run with
-high priority if they may, so that a wait is the server's doing and not that of the machine.
+case. Needs Python only, and a limit of 20,000 open files. Servers and the connection that waits run
+with high priority if they may, so that a wait is the server's doing and not that of the machine.
 """
 
 import argparse
