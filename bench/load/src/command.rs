@@ -2,8 +2,8 @@
 //!
 //! `{12}` is the next number in twelve digits. `{=12}` is the last number once more, `{=6+99}` that
 //! number plus 99. With `~`, as in `{~9}`, the number is scattered: always the same for the same
-//! number, but in no order, and never with a zero in front. The digits of a place are fixed, so that
-//! they can be written over the ones before.
+//! number, but in no order, and never with a zero in front. A place has a fixed number of digits,
+//! so that they can be written over the ones before.
 
 use crate::key::Random;
 use crate::request::Expect;

@@ -6,8 +6,8 @@
 //! bytes come and never stored, and nothing is allocated while it runs.
 //!
 //! How to read the code: `options` says what can be asked for, `request`, `command` and `key` make
-//! the bytes to send, `reply` understands the bytes that come back, `driver` moves both, `histogram` and
-//! `report` tell what happened.
+//! the bytes to send, `reply` understands the bytes that come back, `driver` moves both,
+//! `histogram` and `report` tell what happened.
 //!
 //! A closed loop waits for a slow server instead of piling up requests, so its latencies say
 //! nothing about a server under a fixed arrival rate.

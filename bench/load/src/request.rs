@@ -1,9 +1,9 @@
 //! The bytes to send: a batch of request templates whose keys are written in place.
 //!
-//! A batch is assembled once; before each sending only the digits of its numbers change. Only the mixed
-//! workload has two templates and is assembled anew for each batch. A value begins with its own
-//! key, when it is long enough, so that a reader can tell whose value it got; the rest is letters
-//! drawn from the seed, which compress badly.
+//! A batch is assembled once; before each sending only the digits of its numbers change. Only the
+//! mixed workload has two templates and is assembled anew for each batch. A value begins with its
+//! own key, when it is long enough, so that a reader can tell whose value it got; the rest is
+//! letters drawn from the seed, which compress badly.
 
 use crate::command::{Command, Slot, Word as Patched};
 use crate::key::{self, DIGITS, Distribution, KEY_BYTES, PREFIX_BYTES, Random};
