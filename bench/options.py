@@ -5,7 +5,7 @@ import os
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
-SECTIONS = ("one", "all", "start", "memory")
+SECTIONS = ("one", "all", "start", "memory", "collections", "items")
 
 
 def words(text):
@@ -26,13 +26,15 @@ def parse_options(description):
     options = parser.parse_args()
     if options.memory:
         options.sections = ["start", "memory"]
+    elif options.collections:
+        options.sections = ["collections", "items"]
     unknown = set(options.sections) - set(SECTIONS)
     if unknown:
         parser.error(f"unknown section {', '.join(sorted(unknown))}")
     if options.rounds < 1 or options.seconds <= 0 or options.warm <= 0 or options.retries < 0:
         parser.error("--rounds, --seconds and --warm must be above 0, --retries not below")
-    default = "memory" if options.memory else "quick" if options.quick else "full"
-    options.name = options.name or default
+    named = [name for name in ("memory", "collections", "quick") if getattr(options, name)]
+    options.name = options.name or (named or ["full"])[0]
     return options
 
 
@@ -41,10 +43,15 @@ def add_selection(parser):
     group.add_argument("--quick", action="store_true", help="only the cases that have bars")
     group.add_argument("--memory", action="store_true", help="only start-up and bytes per key")
     group.add_argument(
+        "--collections",
+        action="store_true",
+        help="only collections: CPU per operation and bytes per item",
+    )
+    group.add_argument(
         "--sections",
         type=words,
         default=["one", "all", "start"],
-        help=f"comma list of {', '.join(SECTIONS)}; default: all but memory",
+        help=f"comma list of {', '.join(SECTIONS)}; default: one, all, start",
     )
     group.add_argument(
         "--only",
@@ -61,6 +68,12 @@ def add_selection(parser):
         type=millions,
         default=millions("0.6,0.8,1,5,10"),
         help="comma list, in millions",
+    )
+    group.add_argument(
+        "--items",
+        type=millions,
+        default=millions("0.6,0.8,1,2,5"),
+        help="of one collection whose memory is read: comma list, in millions",
     )
 
 
@@ -94,7 +107,7 @@ def add_places(parser):
     )
     group.add_argument("--ours", help="command of our server with {port} and {threads}")
     group.add_argument("--port", type=int, default=17800, help="ports are taken from here on")
-    group.add_argument("--name", help="of the result; default: quick, memory or full")
+    group.add_argument("--name", help="of the result; default: quick, memory, collections or full")
     group.add_argument("--out", default=os.path.join(HERE, "results"), help="folder of the result")
     group.add_argument(
         "--render", metavar="JSON", help="only write the page of an earlier run again"

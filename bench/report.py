@@ -4,6 +4,7 @@ Every number is a median over the rounds. A ratio is taken within each round fir
 minute of the machine hits both of its sides, and its median is shown.
 """
 
+import itertools
 import os
 import statistics
 from html import escape
@@ -13,6 +14,7 @@ from servers import FLOOR, OURS
 SECTION_TITLES = {
     "one": "One server thread, pinned (server on one core, load generator on the other)",
     "all": "All cores, nothing pinned",
+    "collections": "Collections: one server thread, pinned, pipeline of 30",
 }
 COLORS = {OURS: "#d9480f", FLOOR: "#adb5bd"}
 PEER_COLORS = (
@@ -42,7 +44,7 @@ def write(results, folder):
 
 
 def plot_name(name, section):
-    return f"{name}.svg" if section == "one" else f"{name}-{section}.svg"
+    return f"{name}.svg" if section in ("one", name) else f"{name}-{section}.svg"
 
 
 def page(results):
@@ -58,6 +60,8 @@ def page(results):
             ]
     if results["memory"]:
         parts += ["## Memory", memory(results)]
+    if results.get("items"):
+        parts += ["## Memory of collections", items(results)]
     if results["start"]:
         parts += ["## Start", start(results)]
     if results["failures"]:
@@ -244,6 +248,36 @@ def memory(results):
         + "\n\n"
         + table(["server", "TTL"] + [f"{keys / 1e6:g} M keys" for keys in stages], rows)
     )
+
+
+def items(results):
+    """Bytes that an item costs, by what it is and the size of its collection."""
+    stages = sorted({sample["items"] for sample in results["items"]})
+    cells = {
+        (sample["shape"], sample["server"], sample["items"]): sample for sample in results["items"]
+    }
+    rows = []
+    for shape, name, (field, word) in itertools.product(
+        dict.fromkeys(sample["shape"] for sample in results["items"]),
+        results["servers"],
+        (("resident", "resident"), ("used", "used_memory")),
+    ):
+        costs = [cells.get((shape, name, count), {}).get(field) for count in stages]
+        measured = [cost for cost in costs if cost is not None]
+        if measured:
+            spread = max(measured) / min(measured) if len(measured) > 1 else None
+            rows.append(
+                [f"{shape}, {titled(results, name)}", word]
+                + [shown(cost, ".1f") for cost in costs]
+                + [shown(spread, ".2f")]
+            )
+    text = (
+        "Growth of memory per item, in bytes: members, fields and values of 16 bytes, one process "
+        "in which one collection grows in stages; small collections and expiries after one fill."
+    )
+    head = ["item and server", "memory"] + [f"{count:,}" for count in stages]
+    head.append("most : least")
+    return text + "\n\n" + table(head, rows)
 
 
 def start(results):

@@ -9,6 +9,7 @@ on the machine hits all of them; ratios are taken within a round and their media
     bench/run.py --quick            the cases that have bars
     bench/run.py                    the whole matrix (hours)
     bench/run.py --memory           bytes per key and start-up
+    bench/run.py --collections      lists, sets, hashes, sorted sets: CPU and bytes per item
     PEERS="redis8=path/redis-server --port {port};…" bench/run.py --quick
 
 See bench/README.md for the columns.
@@ -27,6 +28,7 @@ from dataclasses import dataclass
 sys.dont_write_bytecode = True  # A cache folder beside the packages is no workspace member.
 
 import report  # noqa: E402
+from collection_cases import collection_cases, shapes  # noqa: E402
 from options import ROOT, parse_options  # noqa: E402
 from servers import (  # noqa: E402
     FLOOR,
@@ -48,7 +50,25 @@ FILL_PIPELINE = 100
 SERVER_CORE, LOAD_CORE = 0, 1
 DAY_MS = 86_400_000
 MEMORY_VALUE_BYTES = 32
+PINNED = ("one", "collections")
 START_TIMES = 5
+FAILURE_CHARACTERS_MAX = 250  # Error replies may repeat a long command.
+
+
+@dataclass(frozen=True)
+class Strings:
+    """A key space of strings."""
+
+    keys: int
+    value_bytes: int
+
+    @property
+    def label(self):
+        return f"{self.value_bytes} B"
+
+    def run(self, bench, server):
+        bench.fill(server, self.keys, self.value_bytes)
+        bench.check_count(server, self.keys)
 
 
 @dataclass(frozen=True)
@@ -59,8 +79,8 @@ class Case:
     spread: str = "uniform"
 
     @property
-    def keys(self):
-        return min(KEYS, FILL_BYTES_MAX // self.value_bytes)
+    def data(self):
+        return Strings(min(KEYS, FILL_BYTES_MAX // self.value_bytes), self.value_bytes)
 
     @property
     def label(self):
@@ -68,6 +88,29 @@ class Case:
             f"{self.value_bytes} B" if self.value_bytes < 1024 else f"{self.value_bytes // 1024} KB"
         )
         return f"{self.workload} p{self.pipeline} {size} {self.spread}"
+
+    def prepare(self, bench, server):
+        """Nothing changes between measurements."""
+
+    def runs(self, options):
+        """The words of the warm-up and of the measurement."""
+        words = [
+            "--workload",
+            self.workload,
+            "--pipeline",
+            self.pipeline,
+            "--keys",
+            self.data.keys,
+            "--value-size",
+            self.value_bytes,
+            "--distribution",
+            self.spread,
+        ]
+        return [*words, "--seconds", options.warm, "--seed", 2], [
+            *words,
+            "--seconds",
+            options.seconds,
+        ]
 
 
 def quick_cases():
@@ -120,6 +163,7 @@ class Bench:
             "speed": [],
             "start": [],
             "memory": [],
+            "items": [],
             "failures": [],
         }
 
@@ -185,31 +229,31 @@ class Bench:
         self.load(server, words + (["--expire-ms", expire_ms] if expire_ms else []))
 
     def failed(self, where, error):
-        self.results["failures"].append(f"{where}: {error}")
-        say(f"  FAILED {where}: {error}")
+        text = f"{where}: {error}"[:FAILURE_CHARACTERS_MAX]
+        self.results["failures"].append(text)
+        say(f"  FAILED {text}")
 
     # -------------------------------------------------------------- speed
 
     def speed(self, section, cases, threads):
         for round_number in range(1, self.options.rounds + 1):
-            for _, group in itertools.groupby(cases, key=lambda case: case.value_bytes):
+            for _, group in itertools.groupby(cases, key=lambda case: case.data):
                 self.speed_group(section, list(group), threads, round_number)
 
     def speed_group(self, section, cases, threads, round_number):
         """One round of the cases that share a filled key space, on all servers at once."""
-        say(f"{section}, round {round_number}, {cases[0].value_bytes} B: filling")
+        data = cases[0].data
+        say(f"{section}, round {round_number}, {data.label}: filling")
         with ExitStack() as stack:
             running = []
+            cores = {SERVER_CORE} if section in PINNED else set(self.cores)
             for spec in rotated(self.specs, round_number):
+                if section == "collections" and spec.protocol == "memcache":
+                    continue
                 try:
-                    server = stack.enter_context(
-                        self.start(
-                            spec, threads, {SERVER_CORE} if section == "one" else set(self.cores)
-                        )
-                    )
+                    server = stack.enter_context(self.start(spec, threads, cores))
                     if spec.name != FLOOR:
-                        self.fill(server, cases[0].keys, cases[0].value_bytes)
-                        self.check_count(server, cases[0].keys)
+                        data.run(self, server)
                     running.append(server)
                 except BenchError as error:
                     self.failed(f"{spec.name}, round {round_number}", error)
@@ -252,22 +296,14 @@ class Bench:
         )
 
     def measure(self, section, server, case):
-        words = [
-            "--workload",
-            case.workload,
-            "--pipeline",
-            case.pipeline,
-            "--keys",
-            case.keys,
-            "--value-size",
-            case.value_bytes,
-            "--distribution",
-            case.spread,
-        ]
-        placed = {"core": LOAD_CORE} if section == "one" else {"threads": self.options.load_threads}
-        self.load(server, [*words, "--seconds", self.options.warm, "--seed", 2], **placed)
+        pinned = section in PINNED
+        placed = {"core": LOAD_CORE} if pinned else {"threads": self.options.load_threads}
+        warm, words = case.runs(self.options)
+        if server.spec.name != FLOOR:
+            case.prepare(self, server)
+        self.load(server, warm, **placed)
         busy, before, began = machine_busy(), cpu_of(server.pid), time.monotonic()
-        answer, load_cpu = self.load(server, [*words, "--seconds", self.options.seconds], **placed)
+        answer, load_cpu = self.load(server, words, **placed)
         wall, cpu = time.monotonic() - began, cpu_of(server.pid) - before
         foreign = machine_busy() - busy - cpu.run - load_cpu
         if answer["misses"]:
@@ -338,6 +374,49 @@ class Bench:
                 f" {per_key:7.1f} bytes per key"
             )
 
+    def items(self):
+        for shape, spec in itertools.product(shapes(), self.specs):
+            if spec.name == FLOOR or spec.protocol == "memcache":
+                continue
+            try:
+                with self.start(spec, 1, {SERVER_CORE}) as server:
+                    self.item_growth(server, shape)
+            except BenchError as error:
+                self.failed(f"{spec.name}, {shape.name}", error)
+
+    def item_growth(self, server, shape):
+        """Lets a collection grow further and further, and reads memory at each stage."""
+        time.sleep(1)
+        before, held, fill = self.weight(server), 0, shape.fill
+        for items in shape.stages or self.options.items:
+            self.load(server, fill.words(fill.first + held, items - held))
+            held = items
+            server.check(items, *fill.question)
+            after = self.weight(server)
+            if shape.then:
+                before = after
+                shape.then.run(self, server)
+                after = self.weight(server)
+            resident, used = ((now - then) / items for now, then in zip(after, before))
+            self.results["items"].append(
+                {
+                    "server": server.spec.name,
+                    "shape": shape.name,
+                    "items": items,
+                    "resident": resident,
+                    "used": used,
+                }
+            )
+            say(
+                f"{shape.name:24} {server.spec.name:14} {items:9} items"
+                f" {resident:7.1f} bytes resident {used:7.1f} used"
+            )
+
+    def weight(self, server):
+        """Resident memory and what the server says it uses, once that has settled."""
+        time.sleep(self.options.settle)
+        return resident_bytes(server.pid), server.used_memory()
+
     # -------------------------------------------------------------- the whole
 
     def run(self):
@@ -347,10 +426,14 @@ class Bench:
             self.speed("one", chosen(cases, options.only), 1)
         if "all" in options.sections:
             self.speed("all", chosen(all_core_cases(), options.only), options.server_threads)
+        if "collections" in options.sections:
+            self.speed("collections", chosen(collection_cases(), options.only), 1)
         if "start" in options.sections:
             self.start_up()
         if "memory" in options.sections:
             self.memory()
+        if "items" in options.sections:
+            self.items()
 
 
 def chosen(cases, only):
@@ -419,8 +502,8 @@ def main():
         return 0
     specs = server_specs(options)
     cores = os.sched_getaffinity(0)
-    if "one" in options.sections and not {SERVER_CORE, LOAD_CORE} <= cores:
-        raise BenchError(f"the one-thread section needs the cores {SERVER_CORE} and {LOAD_CORE}")
+    if set(PINNED) & set(options.sections) and not {SERVER_CORE, LOAD_CORE} <= cores:
+        raise BenchError(f"one pinned thread needs the cores {SERVER_CORE} and {LOAD_CORE}")
     bench = Bench(options, specs)
     try:
         bench.run()

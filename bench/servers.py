@@ -21,6 +21,8 @@ HOST = "127.0.0.1"
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 READY_SECONDS_MAX = 20
 STOP_SECONDS_MAX = 15
+ANSWER_SECONDS_MAX = 15
+IDLE_CHECK_SECONDS, IDLE_CHECKS_MAX, IDLE_SHARE_MAX = 0.05, 100, 0.1
 OURS, FLOOR = "dragonfly", "floor"
 REDIS_OPTIONS = "--port {port} --io-threads {threads} --save '' --appendonly no --protected-mode no"
 MEMCACHED_OPTIONS = "-l 127.0.0.1 -p {port} -U 0 -t {threads} -m 16384 -c 4096"
@@ -175,10 +177,46 @@ class Server:
         if self.spec.protocol == "memcache":
             stats = exchange(self.port, b"stats\r\n", b"END\r\n").decode()
             return int(re.search(r"STAT curr_items (\d+)", stats).group(1))
-        reply = exchange(self.port, resp("DBSIZE"))
-        if not reply.startswith(b":"):
-            raise BenchError(f"{self.spec.name}: DBSIZE answered {reply[:80]!r}")
-        return int(reply[1:])
+        return self.ask("DBSIZE")
+
+    def answer(self, *words):
+        """The bytes of a short reply."""
+        try:
+            return exchange(self.port, resp(*words))
+        except OSError as error:
+            raise BenchError(f"{self.spec.name}: no answer to {words[0]}: {error}") from error
+
+    def ask(self, *words):
+        """The integer that it answers, alone or as the only item."""
+        reply = self.answer(*words)
+        found = re.fullmatch(rb"(?:\*1\r\n)?:(-?\d+)\r\n", reply)
+        if not found:
+            raise BenchError(f"{self.spec.name}: {words[0]} answered {reply[:80]!r}")
+        return int(found.group(1))
+
+    def check(self, expected, *words):
+        """Asks for an integer that must be this one, or any above 0 if that is None."""
+        answer = self.ask(*words)
+        if answer != expected and (expected is not None or answer <= 0):
+            raise BenchError(f"{' '.join(words)} answered {answer} after the fill")
+
+    def used_memory(self):
+        """What it says it uses."""
+        reply = self.answer("INFO", "memory")
+        found = re.search(rb"^used_memory:(\d+)", reply, re.MULTILINE)
+        if not found:
+            raise BenchError(f"{self.spec.name}: INFO memory answered {reply[:80]!r}")
+        return int(found.group(1))
+
+    def wait_idle(self):
+        """Waits until it has no work of its own, such as freeing what was deleted."""
+        before = cpu_of(self.pid)
+        for _ in range(IDLE_CHECKS_MAX):
+            time.sleep(IDLE_CHECK_SECONDS)
+            now = cpu_of(self.pid)
+            if (now - before).run < IDLE_SHARE_MAX * IDLE_CHECK_SECONDS:
+                return
+            before = now
 
     def stop(self):
         for sign, seconds in (
@@ -225,7 +263,7 @@ def resp(*words):
 
 def exchange(port, request, end=None):
     """One request on a new connection; reads the first reply, or up to `end`."""
-    with socket.create_connection((HOST, port), timeout=5) as connection:
+    with socket.create_connection((HOST, port), timeout=ANSWER_SECONDS_MAX) as connection:
         connection.sendall(request)
         reply = b""
         while not (reply.endswith(end) if end else reply_complete(reply)):

@@ -4,18 +4,25 @@
     bench/stalls.py [--only case,case] [--size MiB] [--rounds N] COMMAND...
 
 Each COMMAND starts a server and has `{port}` where its port belongs, for example
-`target/release/dragonfly --port {port} --threads 1`. A row is a case, a column a server. Waits are
-those of a connection that sends PING every millisecond from a process of its own: the longest of
-the case, in milliseconds. Memory is resident memory, at its peak, above that before the case.
-Needs Python only, and a limit of 20,000 open files. Servers and the connection that waits run with
-high priority if they may, so that a wait is the server's doing and not that of the machine.
+`target/release/dragonfly --port {port} --threads 1` or
+`redis8=some/redis-server --port {port} --save ''`; what stands before the `=` names the column. A
+row is a case. Waits are those of a connection that sends PING every millisecond from a process of
+its own: the longest of the case, in milliseconds. Where a case tells seconds too, they are those
+from sending the command until its whole reply was read, the median of --rounds; its wait goes on
+until the server has no work left. Memory is resident memory, at its peak, above that before the
+case. Needs Python only, and a limit of 20,000 open files. Servers and the connection that waits run
+with high priority if they may, so that a wait is the server's doing and not that of the machine.
 """
 
 import argparse
+import functools
+import itertools
 import multiprocessing
 import os
 import resource
+import shlex
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -23,6 +30,8 @@ import time
 
 MIB = 1024 * 1024
 FILES = 20_000
+MILLION = 1_000_000
+FILL_ITEMS = 1000  # In one command of a fill.
 DEBUG = ["--enable-debug-command", "yes"]
 
 
@@ -59,7 +68,7 @@ class Server:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        words = text.format(port=self.port).split() + ["--maxclients", str(FILES)]
+        words = shlex.split(text.format(port=self.port)) + ["--maxclients", str(FILES)]
         self.directory = tempfile.TemporaryDirectory()
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "preexec_fn": hurry}
         self.process = subprocess.Popen(words + DEBUG, cwd=self.directory.name, **quiet)
@@ -301,10 +310,134 @@ def keys(server, _):
     return f"{beside(server, (ask_for_keys, server)):.1f} ms"
 
 
+def grow(server, items, *head):
+    """Fills a collection by a command that takes many items."""
+    with server.connect() as client:
+        while batch := list(itertools.islice(items, FILL_ITEMS)):
+            client.sendall(command(*head, *itertools.chain.from_iterable(batch)))
+            reply = client.recv(4096)
+            assert reply.startswith(b":"), f"{head[0]} answered {reply[:80]!r}"
+
+
+def member(number):
+    return b"mem:%012d" % number
+
+
+def scattered(number):
+    """Always the same for the same number below 2^32, in no order, and never twice the same."""
+    return number * 2_654_435_761 % 2**32
+
+
+def quiet(server):
+    """Waits until the server does no more work of its own, such as freeing what was deleted."""
+
+    def ticks():
+        with open(f"/proc/{server.process.pid}/stat") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        return int(fields[11]) + int(fields[12])
+
+    before, at_most = ticks(), os.sysconf("SC_CLK_TCK") / 20
+    for _ in range(100):
+        time.sleep(0.2)
+        now = ticks()
+        if now - before <= at_most:
+            break
+        before = now
+
+
+def timed(server, pipe, words):
+    """Runs a command; tells the seconds until its reply was read, and how the reply begins."""
+    client, head, tail = server.connect(), b"", b""
+    start = time.perf_counter()
+    client.sendall(command(*words) + b"PING\r\n")
+    while not tail.endswith(b"+PONG\r\n"):
+        part = client.recv(MIB)
+        assert part, "the connection was closed"
+        head, tail = head or part[:80], tail[-16:] + part
+    pipe.send((time.perf_counter() - start, head))
+    quiet(server)
+
+
+def long_command(server, options, expected, *words, before=None):
+    """A command's time, and the longest wait of another client until all its work is done."""
+    times, waits = [], []
+    for _ in range(options.rounds):
+        if before:
+            before()
+        quiet(server)
+        ours, theirs = multiprocessing.Pipe()
+        waits.append(beside(server, (timed, server, theirs, words)))
+        seconds, head = ours.recv()
+        assert head.startswith(expected), f"{words[0]} answered {head!r}"
+        times.append(seconds)
+    return f"{statistics.median(times):.3f} s, {max(waits):.1f} ms"
+
+
+def nothing(server, options):
+    """Nothing but the one who waits."""
+    return f"{max(beside(server, (time.sleep, 1)) for _ in range(options.rounds)):.1f} ms"
+
+
+def two_collections(server, name, item):
+    """Two of a million members, half of which are in both."""
+    for key, first in ((b"a", 0), (b"b", MILLION // 2)):
+        grow(server, (item(number) for number in range(first, first + MILLION)), name, key)
+
+
+def zunionstore(server, options):
+    """ZUNIONSTORE of two sorted sets of a million."""
+    two_collections(server, "ZADD", lambda number: (scattered(number), member(number)))
+    drop = functools.partial(server.run, "DEL", "c")
+    words = ("ZUNIONSTORE", "c", 2, "a", "b")
+    return long_command(server, options, b":1500000\r\n", *words, before=drop)
+
+
+def sinter(server, options):
+    """SINTER of two sets of a million."""
+    two_collections(server, "SADD", lambda number: (member(number),))
+    return long_command(server, options, b"*500000\r\n", "SINTER", "a", "b")
+
+
+def list_of_numbers(server):
+    grow(server, ((scattered(number),) for number in range(MILLION)), "RPUSH", "l")
+
+
+def sort(server, options):
+    """SORT of a list of a million numbers."""
+    list_of_numbers(server)
+    return long_command(server, options, b"*1000000\r\n$1\r\n0\r\n", "SORT", "l")
+
+
+def sort_limit(server, options):
+    """SORT of a list of a million numbers, LIMIT 0 10."""
+    list_of_numbers(server)
+    words = ("SORT", "l", "LIMIT", 0, 10)
+    return long_command(server, options, b"*10\r\n$1\r\n0\r\n", *words)
+
+
+def delete(server, options):
+    """DEL of a set of ten million."""
+
+    def fill():
+        grow(server, ((member(number),) for number in range(10 * MILLION)), "SADD", "s")
+
+    # Once only: filling takes most of the time.
+    once = argparse.Namespace(rounds=1)
+    return long_command(server, once, b":1\r\n", "DEL", "s", before=fill)
+
+
 CASES = [
     idle, connects, one_set, values, announcers,
     readers_100k, readers_10m, readers_keys, pipeline, keys,
+    nothing, zunionstore, sinter, sort, sort_limit, delete,
 ]
+
+
+def named(text):
+    """A server's name and command."""
+    name, equals, rest = text.partition("=")
+    has_name = equals and name.isidentifier()
+    return (name, rest) if has_name else (os.path.basename(shlex.split(text)[0]), text)
 
 
 def main():
@@ -316,13 +449,13 @@ def main():
     options = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
     multiprocessing.set_start_method("fork")
-    names = [os.path.basename(text.split()[0]) for text in options.commands]
-    print("| case |", " | ".join(names), "|\n|" + "---|" * (len(names) + 1))
+    servers = [named(text) for text in options.commands]
+    print("| case |", " | ".join(name for name, _ in servers), "|\n|" + "---|" * (len(servers) + 1))
     for case in CASES:
         if options.only and case.__name__ not in options.only.split(","):
             continue
         cells = []
-        for text in options.commands:
+        for _, text in servers:
             server = Server(text)
             try:
                 cells.append(case(server, options))

@@ -8,8 +8,8 @@ use crate::options::Spread;
 
 /// `key:` or another prefix of four bytes, then twelve digits.
 pub const KEY_BYTES: usize = PREFIX_BYTES + DIGITS;
-const PREFIX_BYTES: usize = 4;
-const DIGITS: usize = 12;
+pub const PREFIX_BYTES: usize = 4;
+pub const DIGITS: usize = 12;
 
 const ZIPF_EXPONENT: f64 = 0.99;
 const ZIPF_DRAWS: usize = 1 << 20;
@@ -94,14 +94,13 @@ fn zipf_draws(keys: u64) -> Vec<u32> {
     (0..ZIPF_DRAWS).map(draw).collect()
 }
 
-/// Writes the digits of a key over `key`, leaving its prefix.
-pub fn write_digits(key: &mut [u8], mut number: u64) {
-    debug_assert_eq!(key.len(), KEY_BYTES);
-    for digit in key[PREFIX_BYTES..].iter_mut().rev() {
+/// Writes a number over `digits`, all of them.
+pub fn write_digits(digits: &mut [u8], mut number: u64) {
+    for digit in digits.iter_mut().rev() {
         *digit = b'0' + (number % 10) as u8;
         number /= 10;
     }
-    debug_assert_eq!(number, 0, "a key number has at most twelve digits");
+    debug_assert_eq!(number, 0, "a number fits its digits");
 }
 
 #[cfg(test)]
@@ -112,7 +111,7 @@ mod tests {
     #[test]
     fn keys_have_sixteen_bytes() {
         let mut key = *b"key:............";
-        write_digits(&mut key, 1_234_567);
+        write_digits(&mut key[PREFIX_BYTES..], 1_234_567);
         assert_eq!(&key, b"key:000001234567");
     }
 

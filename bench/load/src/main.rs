@@ -5,9 +5,9 @@
 //! templates whose keys are patched in place, a batch is one `send`, replies are counted as the
 //! bytes come and never stored, and nothing is allocated while it runs.
 //!
-//! How to read the code: `options` says what can be asked for, `request` and `key` make the bytes
-//! to send, `reply` understands the bytes that come back, `driver` moves both, `histogram` and
-//! `report` tell what happened.
+//! How to read the code: `options` says what can be asked for, `request`, `command` and `key` make
+//! the bytes to send, `reply` understands the bytes that come back, `driver` moves both,
+//! `histogram` and `report` tell what happened.
 //!
 //! A closed loop waits for a slow server instead of piling up requests, so its latencies say
 //! nothing about a server under a fixed arrival rate.
@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout)] // The report on standard output is what this program is for.
 
+mod command;
 mod driver;
 mod histogram;
 mod key;

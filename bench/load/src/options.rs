@@ -1,5 +1,7 @@
 //! What the command line can ask for. Options are `--name value`; unknown ones are refused.
 
+use crate::command::Command;
+use crate::request::Expect;
 use std::fmt;
 use std::str::FromStr;
 
@@ -9,6 +11,11 @@ usage: bench-load [--port N | --unix PATH] [options]
   --protocol resp|memcache         default resp
   --workload set|get|mixed|mset10|mget10|ping|incr
                                    mixed: one SET to ten GETs; default get
+  --command TEXT                   a workload of your own: words with places for numbers, {12} the
+                                   next in 12 digits, {=12} the last again, {=6+99} plus 99, {~9}
+                                   scattered; with --fill, instead of SET
+  --expect done|integer|value|text|integer:N|values:N|items:N
+                                   the right reply to --command; values have --value-size bytes
   --connections N --threads N      default 50, 1; connections are dealt out to the threads
   --pipeline N                     requests in a batch; default 1
   --seconds S                      default 3
@@ -16,7 +23,8 @@ usage: bench-load [--port N | --unix PATH] [options]
   --value-size BYTES               default 64
   --distribution uniform|zipf|hot  zipf: exponent 0.99; hot: one key; default uniform
   --seed N                         default 1
-  --fill                           SET every key once, in order, instead of a workload
+  --fill                           SET every key once, in order, instead of a workload;
+                                   a command without numbers is sent --keys times
   --expire-ms N                    with --fill: let the keys expire
   --any-reply                      count replies without checking them (for bench-echo)
   --json                           print JSON";
@@ -64,6 +72,8 @@ pub struct Options {
     pub target: Target,
     pub protocol: Protocol,
     pub workload: Workload,
+    pub command: Option<Command>,
+    pub expect: Option<Expect>,
     pub connections: usize,
     pub threads: usize,
     pub pipeline: usize,
@@ -85,6 +95,8 @@ impl Default for Options {
             target: Target::Port(6379),
             protocol: Protocol::Resp,
             workload: Workload::Get,
+            command: None,
+            expect: None,
             connections: 50,
             threads: 1,
             pipeline: 1,
@@ -123,20 +135,22 @@ impl Options {
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
         match name {
-            "--port" => self.target = Target::Port(number(name, value)?),
+            "--port" => self.target = Target::Port(parsed(name, value)?),
             "--unix" => self.target = Target::Unix(value.to_owned()),
             "--protocol" => self.protocol = choice(name, value, &PROTOCOLS)?,
             "--workload" => self.workload = choice(name, value, &WORKLOADS)?,
+            "--command" => self.command = Some(parsed(name, value)?),
+            "--expect" => self.expect = Some(parsed(name, value)?),
             "--distribution" => self.distribution = choice(name, value, &SPREADS)?,
-            "--connections" => self.connections = number(name, value)?,
-            "--threads" => self.threads = number(name, value)?,
-            "--pipeline" => self.pipeline = number(name, value)?,
-            "--seconds" => self.seconds = number(name, value)?,
-            "--keys" => self.keys = number(name, value)?,
-            "--first" => self.first = number(name, value)?,
-            "--value-size" => self.value_bytes = number(name, value)?,
-            "--seed" => self.seed = number(name, value)?,
-            "--expire-ms" => self.expire_ms = Some(number(name, value)?),
+            "--connections" => self.connections = parsed(name, value)?,
+            "--threads" => self.threads = parsed(name, value)?,
+            "--pipeline" => self.pipeline = parsed(name, value)?,
+            "--seconds" => self.seconds = parsed(name, value)?,
+            "--keys" => self.keys = parsed(name, value)?,
+            "--first" => self.first = parsed(name, value)?,
+            "--value-size" => self.value_bytes = parsed(name, value)?,
+            "--seed" => self.seed = parsed(name, value)?,
+            "--expire-ms" => self.expire_ms = Some(parsed(name, value)?),
             _ => return Err(format!("unknown option {name}")),
         }
         Ok(())
@@ -164,10 +178,30 @@ impl Options {
             return Err("--expire-ms goes with --fill".to_owned());
         }
         let resp_only = matches!(self.workload, Workload::Mset10 | Workload::Incr);
-        if self.protocol == Protocol::Memcache && resp_only && !self.fill {
+        let resp_only = self.command.is_some() || resp_only && !self.fill;
+        if self.protocol == Protocol::Memcache && resp_only {
             return Err("memcache has no such workload".to_owned());
         }
+        self.check_command()
+    }
+
+    fn check_command(&self) -> Result<(), String> {
+        if self.command.is_some() != self.expect.is_some() {
+            return Err("--command and --expect go together".to_owned());
+        }
+        let Some(command) = &self.command else { return Ok(()) };
+        if self.fill && !self.keys.is_multiple_of(self.draws_per_request()) {
+            return Err("--keys must be a multiple of the numbers in --command".to_owned());
+        }
+        if !command.has_room_for(self.first + self.keys - 1) {
+            return Err("--command: the numbers do not fit their places".to_owned());
+        }
         Ok(())
+    }
+
+    /// How many numbers of a fill a request uses up.
+    pub fn draws_per_request(&self) -> u64 {
+        self.command.as_ref().map_or(1, |command| command.draws().max(1) as u64)
     }
 }
 
@@ -196,8 +230,8 @@ const WORKLOADS: [(&str, Workload); 7] = [
 const SPREADS: [(&str, Spread); 3] =
     [("uniform", Spread::Uniform), ("zipf", Spread::Zipf), ("hot", Spread::Hot)];
 
-fn number<T: FromStr>(name: &str, value: &str) -> Result<T, String> {
-    value.parse().map_err(|_| format!("{name}: {value} is no number it can take"))
+fn parsed<T: FromStr>(name: &str, value: &str) -> Result<T, String> {
+    value.parse().map_err(|_| format!("{name}: {value} is nothing it can take"))
 }
 
 fn choice<T: Copy>(name: &str, value: &str, choices: &[(&str, T)]) -> Result<T, String> {
@@ -234,6 +268,10 @@ mod tests {
             "--seconds 0",
             "--expire-ms 5",
             "--protocol memcache --workload mset10",
+            "--protocol memcache --command x --expect done",
+            "--command x",
+            "--command {5} --expect done",
+            "--command {6}{6} --expect done --fill --keys 5",
             "--what 1",
         ] {
             assert!(parse(line).is_err(), "{line}");

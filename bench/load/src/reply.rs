@@ -20,6 +20,8 @@ pub struct Reply {
     items: Option<usize>,
     values: usize,
     value_bytes: usize,
+    /// The number of an integer reply.
+    number: Option<usize>,
     failed: bool,
 }
 
@@ -44,14 +46,18 @@ impl Reply {
         let right = match expect {
             Expect::Done => self.sign == b'+',
             Expect::Integer => self.sign == b':',
+            Expect::Number(number) => self.sign == b':' && self.number == Some(number),
             Expect::Value => self.sign == b'$' && self.values <= 1,
+            Expect::Text => self.sign == b'$' && self.values == 1,
+            Expect::Items(count) => self.items == Some(count),
             Expect::Values(count) => match self.sign {
                 b'*' => self.items == Some(count),
                 b'$' => self.values <= count,
                 _ => false,
             },
         };
-        let whole = self.value_bytes == self.values * value_bytes;
+        let any_size = matches!(expect, Expect::Text | Expect::Items(_));
+        let whole = any_size || self.value_bytes == self.values * value_bytes;
         (right && whole && !self.failed).then_some(self.values)
     }
 }
@@ -117,7 +123,8 @@ impl Replies {
         }
         self.open -= 1;
         match sign {
-            b'+' | b':' | b'_' | b',' | b'#' => {}
+            b':' => self.current.number = number(rest),
+            b'+' | b'_' | b',' | b'#' => {}
             b'-' => self.current.failed = true,
             b'$' | b'*' if rest == b"-1" => {}
             b'$' => self.value(number(rest)?)?,
@@ -203,6 +210,11 @@ mod tests {
         assert_eq!(seen[1].hits(Expect::Value, 4), None);
         assert_eq!(seen[2].hits(Expect::Value, 3), Some(0));
         assert_eq!(seen[3].hits(Expect::Integer, 3), Some(0));
+        assert_eq!(seen[3].hits(Expect::Number(7), 3), Some(0));
+        assert_eq!(seen[3].hits(Expect::Number(1), 3), None);
+        assert_eq!(seen[1].hits(Expect::Text, 4), Some(1));
+        assert_eq!(seen[4].hits(Expect::Items(2), 4), Some(1));
+        assert_eq!(seen[4].hits(Expect::Items(1), 4), None);
         assert_eq!(seen[4].hits(Expect::Values(2), 3), Some(1));
         assert_eq!(seen[4].hits(Expect::Values(3), 3), None);
         assert!(seen[5].failed() && seen[5].hits(Expect::Done, 3).is_none());

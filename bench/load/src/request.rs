@@ -1,11 +1,12 @@
 //! The bytes to send: a batch of request templates whose keys are written in place.
 //!
-//! A batch is assembled once; before each sending only its key digits change. Only the mixed
-//! workload has two templates and is assembled anew for each batch. A value begins with its own
-//! key, when it is long enough, so that a reader can tell whose value it got; the rest is letters
-//! drawn from the seed, which compress badly.
+//! A batch is assembled once; before each sending only the digits of its numbers change. Only the
+//! mixed workload has two templates and is assembled anew for each batch. A value begins with its
+//! own key, when it is long enough, so that a reader can tell whose value it got; the rest is
+//! letters drawn from the seed, which compress badly.
 
-use crate::key::{self, Distribution, KEY_BYTES, Random};
+use crate::command::{Command, Slot, Word as Patched};
+use crate::key::{self, DIGITS, Distribution, KEY_BYTES, PREFIX_BYTES, Random};
 use crate::options::{Options, Protocol, Workload};
 use std::sync::Arc;
 
@@ -21,14 +22,21 @@ const MIXED_REQUESTS: u64 = 11;
 pub enum Expect {
     Done,
     Integer,
+    /// This integer and no other.
+    Number(usize),
     Value,
     Values(usize),
+    /// A value of any size.
+    Text,
+    /// An array of so many items, whatever they are.
+    Items(usize),
 }
 
 /// The requests of one thread.
 pub struct Requests {
     templates: Vec<Template>,
     pipeline: usize,
+    draws_per_request: u64,
     keys: Keys,
     random: Random,
     bytes: Vec<u8>,
@@ -42,10 +50,11 @@ pub enum Keys {
     Sequence { next: u64, end: u64 },
 }
 
-/// A key in the bytes, and the value that begins with the same key.
+/// Digits in the bytes; those of a key may also begin a value.
 #[derive(Clone, Copy)]
 struct Place {
-    key_at: usize,
+    at: usize,
+    slot: Slot,
     value_at: Option<usize>,
 }
 
@@ -59,6 +68,7 @@ enum Word<'a> {
     Text(&'a [u8]),
     Key(&'a [u8; KEY_BYTES]),
     Value(&'a [u8]),
+    Patched(&'a Patched),
 }
 
 impl Requests {
@@ -69,6 +79,7 @@ impl Requests {
         let mut requests = Self {
             templates,
             pipeline: options.pipeline,
+            draws_per_request: options.draws_per_request(),
             keys,
             random,
             bytes: Vec::new(),
@@ -83,18 +94,26 @@ impl Requests {
     pub fn next_batch(&mut self) -> (&[u8], &[Expect]) {
         let count = match self.keys {
             Keys::Drawn { .. } => self.pipeline,
-            Keys::Sequence { next, end } => self.pipeline.min((end - next) as usize),
+            Keys::Sequence { next, end } => {
+                self.pipeline.min(((end - next) / self.draws_per_request) as usize)
+            }
         };
         if self.templates.len() > 1 || self.expects.len() != count {
             self.assemble(count);
         }
+        let mut number = 0;
         for place in &self.places {
-            let number = self.keys.next(&mut self.random);
-            let key = place.key_at..place.key_at + KEY_BYTES;
-            key::write_digits(&mut self.bytes[key.clone()], number);
-            if let Some(value_at) = place.value_at {
-                self.bytes.copy_within(key, value_at);
+            if place.slot.draws {
+                number = self.keys.next(&mut self.random);
             }
+            let digits = place.at..place.at + place.slot.width;
+            key::write_digits(&mut self.bytes[digits.clone()], place.slot.shown(number));
+            if let Some(value_at) = place.value_at {
+                self.bytes.copy_within(digits.start - PREFIX_BYTES..digits.end, value_at);
+            }
+        }
+        if self.places.is_empty() {
+            self.keys.skip(count as u64);
         }
         (&self.bytes, &self.expects)
     }
@@ -118,7 +137,8 @@ impl Requests {
             let base = self.bytes.len();
             self.bytes.extend_from_slice(&template.bytes);
             self.places.extend(template.places.iter().map(|place| Place {
-                key_at: base + place.key_at,
+                at: base + place.at,
+                slot: place.slot,
                 value_at: place.value_at.map(|at| base + at),
             }));
             self.expects.push(template.expect);
@@ -131,7 +151,8 @@ impl Keys {
     pub fn of_thread(options: &Options, thread: usize, distribution: Arc<Distribution>) -> Self {
         let (thread, threads) = (thread as u64, options.threads as u64);
         if options.fill {
-            let bound = |part: u64| options.first + options.keys * part / threads;
+            let draws = options.draws_per_request();
+            let bound = |part: u64| options.first + options.keys / draws * part / threads * draws;
             return Self::Sequence { next: bound(thread), end: bound(thread + 1) };
         }
         let turn = Random::new(options.seed ^ thread << 32).next() as usize;
@@ -147,6 +168,13 @@ impl Keys {
             }
         }
     }
+
+    /// Counts requests that take no number.
+    fn skip(&mut self, count: u64) {
+        if let Self::Sequence { next, .. } = self {
+            *next += count;
+        }
+    }
 }
 
 impl Template {
@@ -156,23 +184,28 @@ impl Template {
             template.bytes.extend_from_slice(format!("*{}\r\n", words.len()).as_bytes());
         }
         for word in words {
-            let (Word::Text(content) | Word::Value(content)) = word else {
-                template.push_key(protocol, word);
-                continue;
-            };
-            let at = template.push(protocol, content);
-            if let (Word::Value(_), Some(place)) = (word, template.places.last_mut()) {
-                place.value_at = (content.len() >= KEY_BYTES).then_some(at);
+            match word {
+                Word::Text(content) => {
+                    template.push(protocol, content);
+                }
+                Word::Key(key) => {
+                    let at = template.push(protocol, *key) + PREFIX_BYTES;
+                    template.places.push(Place { at, slot: Slot::plain(DIGITS), value_at: None });
+                }
+                Word::Value(content) => {
+                    let at = template.push(protocol, content);
+                    if let Some(place) = template.places.last_mut() {
+                        place.value_at = (content.len() >= KEY_BYTES).then_some(at);
+                    }
+                }
+                Word::Patched(Patched { text, slots }) => {
+                    let base = template.push(protocol, text);
+                    let place = |&(at, slot)| Place { at: base + at, slot, value_at: None };
+                    template.places.extend(slots.iter().map(place));
+                }
             }
         }
         template
-    }
-
-    fn push_key(&mut self, protocol: Protocol, word: &Word<'_>) {
-        if let Word::Key(key) = word {
-            let key_at = self.push(protocol, *key);
-            self.places.push(Place { key_at, value_at: None });
-        }
     }
 
     /// Appends a word, framed where the protocol frames words; returns where its content begins.
@@ -190,6 +223,10 @@ impl Template {
 }
 
 fn templates(options: &Options) -> Vec<Template> {
+    if let (Some(Command { words }), Some(expect)) = (&options.command, options.expect) {
+        let words: Vec<_> = words.iter().map(Word::Patched).collect();
+        return vec![Template::new(options.protocol, &words, expect)];
+    }
     let value = value(options);
     let make = |workload| match options.protocol {
         Protocol::Resp => resp_template(options, workload, &value),
@@ -305,6 +342,29 @@ mod tests {
         let (text, _) = batch(&options);
         assert!(text.starts_with("set key:000000000000 0 0 64\r\nkey:000000000000"), "{text}");
         assert_eq!(text.len(), "set key:000000000000 0 0 64\r\n".len() + 64 + 2);
+    }
+
+    #[test]
+    fn commands_have_their_numbers_patched() {
+        let mut options = Options {
+            command: Some("ZADD z {2} m{=3+7} {~2} m{3}".parse().unwrap()),
+            expect: Some(Expect::Integer),
+            fill: true,
+            keys: 6,
+            pipeline: 2,
+            ..Options::default()
+        };
+        // Draws 0 to 5: three of them in each request.
+        let text = batch(&options).0.replace("\r\n", " ");
+        assert!(text.starts_with("*6 $4 ZADD $1 z $2 00 $4 m007 $2 "), "{text}");
+        assert!(text.contains(" $4 m002 *6 $4 ZADD $1 z $2 03 $4 m010 $2 "), "{text}");
+        assert!(text.ends_with(" $4 m005 "), "{text}");
+        options.command = Some("LPOP l".parse().unwrap());
+        let distribution = Arc::new(Distribution::new(Spread::Uniform, 6));
+        let keys = Keys::of_thread(&options, 0, distribution);
+        let mut requests = Requests::new(&options, keys, 1);
+        let counts: Vec<_> = (0..4).map(|_| requests.next_batch().1.len()).collect();
+        assert_eq!(counts, [2, 2, 2, 0]);
     }
 
     #[test]
