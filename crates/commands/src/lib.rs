@@ -27,6 +27,7 @@ pub mod object;
 pub mod picks;
 pub mod random;
 pub mod scan;
+pub mod sets;
 pub mod settings;
 pub mod spec;
 pub mod strings;
@@ -49,6 +50,7 @@ pub fn families() -> impl Iterator<Item = &'static Command<Handler>> {
         object::COMMANDS,
         expiry::COMMANDS,
         scan::COMMANDS,
+        sets::COMMANDS,
     ]
     .into_iter()
     .flatten()
