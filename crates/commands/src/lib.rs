@@ -21,6 +21,7 @@ pub mod context;
 pub mod deadline;
 pub mod expiry;
 pub mod failure;
+mod found;
 pub mod generic;
 mod long_double;
 pub mod object;

@@ -7,7 +7,8 @@ use values::Value;
 use values::typed::{SetRef, Sets};
 
 use crate::context::reply_value;
-use crate::scan::random::Random;
+use crate::picks::{AT_ONCE_MAX, Picks};
+use crate::random::Random;
 use crate::{Context, Failure, Outcome};
 
 const NOT_POSITIVE: Failure = Failure::text("ERR value is out of range, must be positive");
@@ -74,7 +75,7 @@ pub(super) fn srandmember(ctx: &mut Context<'_>) -> Outcome {
     let (key, mut random) = (ctx.key(0), Random::new(ctx.now_ms));
     match ctx.args.len() {
         2 => {}
-        3 => return srandmember_many(ctx, &key, &mut random),
+        3 => return srandmember_many(ctx, &key, random),
         _ => return Err(Failure::Syntax),
     }
     let (set, reply) = ctx.read::<Sets>(&key)?;
@@ -85,7 +86,7 @@ pub(super) fn srandmember(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-fn srandmember_many(ctx: &mut Context<'_>, key: &Key<'_>, random: &mut Random) -> Outcome {
+fn srandmember_many(ctx: &mut Context<'_>, key: &Key<'_>, mut random: Random) -> Outcome {
     let count = ctx.int(2)?;
     if count == i64::MIN {
         return Err(COUNT_RANGE);
@@ -114,9 +115,23 @@ fn srandmember_many(ctx: &mut Context<'_>, key: &Key<'_>, random: &mut Random) -
     Ok(())
 }
 
-/// Shows so many members of a set that is not empty; one may come again and again. The set is not
-/// copied, so only the reply takes memory for a count that is huge.
-fn repeated(set: SetRef<'_>, count: usize, random: &mut Random, reply: &mut Reply<'_>) {
+/// Shows so many members of a set that is not empty; one may come again and again. What is long is
+/// made while it is sent; the members are copied for that only if as many would be shown anyhow.
+fn repeated(set: SetRef<'_>, count: usize, mut random: Random, reply: &mut Reply<'_>) {
     reply.array(count);
-    set.draws(count, || random.draw(), |member| reply_value(reply, member));
+    let (start, is_many) = (reply.len(), count > set.len());
+    let mut left = count;
+    set.draws(
+        || random.draw(),
+        |member| {
+            reply_value(reply, member);
+            left = left.saturating_sub(1);
+            left > 0 && !(is_many && reply.len().saturating_sub(start) > AT_ONCE_MAX)
+        },
+    );
+    if left > 0 {
+        let mut picks = Picks::new(reply.is_resp3());
+        set.each(|member| picks.push(|reply| reply_value(reply, member)));
+        picks.draw(left as u64, random, reply);
+    }
 }

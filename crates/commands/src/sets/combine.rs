@@ -1,18 +1,20 @@
 //! Commands on several sets: intersection, union, difference; shown, counted or stored.
 //!
-//! Sources are looked at where they are, all at one moment. What is found are references to their
-//! members, collected because a reply begins with their number.
+//! Sources are looked at where they are, all at one moment, and no member is copied but into the
+//! reply or the result.
 
 use std::ops::ControlFlow;
 
 use keyspace::Key;
 use protocol::number::parse_i64;
 use values::Value;
+use values::typed::set::Distinct;
 use values::typed::set::algebra;
-use values::typed::{SetRef, Sets, Type};
+use values::typed::{SetRef, Sets};
 
 use super::estimate::Estimate;
-use crate::context::{Sources, reply_value};
+use crate::context::Sources;
+use crate::found::Found;
 use crate::{Context, Failure, Outcome};
 
 const BAD_COUNT: Failure = Failure::text("ERR numkeys should be greater than 0");
@@ -38,14 +40,12 @@ impl Operation {
         };
     }
 
-    /// Members of the result.
-    fn members<'e>(self, sets: &[SetRef<'e>]) -> Vec<Value<'e>> {
-        let mut members = Vec::new();
+    /// Shows all members of the result.
+    fn all<'e>(self, sets: &[SetRef<'e>], mut show: impl FnMut(Value<'e>)) {
         self.each(sets, &mut |member| {
-            members.push(member);
+            show(member);
             ControlFlow::Continue(())
         });
-        members
     }
 
     /// Members that are visited for it, about.
@@ -83,9 +83,9 @@ fn show(ctx: &mut Context<'_>, operation: Operation) -> Outcome {
     let (sources, reply) = ctx.sources(0);
     let sets = sets_at(&sources, keys)?;
     budget.allow(operation.visits(&sets))?;
-    let members = operation.members(&sets);
-    reply.set(members.len());
-    members.into_iter().for_each(|member| reply_value(reply, member));
+    let mut found = Found::default();
+    operation.all(&sets, |member| found.push(member));
+    found.show_set(reply);
     Ok(())
 }
 
@@ -107,12 +107,9 @@ fn store(ctx: &mut Context<'_>, operation: Operation) -> Outcome {
     let (sources, _) = ctx.sources(1);
     let sets = sets_at(&sources, keys)?;
     budget.allow(operation.visits(&sets))?;
-    let members = operation.members(&sets);
-    let mut entry = Sets::empty(target.bytes, None);
-    if let Some(mut set) = Sets::edit(&mut entry, rules) {
-        set.fill(&members);
-    }
-    let count = members.len();
+    let mut members = Distinct::new(rules);
+    operation.all(&sets, |member| members.push(member));
+    let (count, entry) = (members.len(), members.into_entry(target.bytes));
     ctx.store(&target, entry);
     ctx.reply.count(count);
     Ok(())

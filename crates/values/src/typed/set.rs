@@ -178,30 +178,19 @@ impl<'e> SetRef<'e> {
         }
     }
 
-    /// Visits `count` members that are chosen one by one, so that one may come again and again.
-    /// Takes no memory, however many they are.
-    pub fn draws(
-        self,
-        count: usize,
-        mut random: impl FnMut() -> u64,
-        mut visit: impl FnMut(Value<'e>),
-    ) {
-        if let Shape::Packed(run) = self.shape {
+    /// Visits members that are chosen one by one, so that one may come again and again, until
+    /// `visit` wants no more.
+    pub fn draws(self, mut random: impl FnMut() -> u64, mut visit: impl FnMut(Value<'e>) -> bool) {
+        let members: Vec<_> = match self.shape {
             // To walk to each anew would take long.
-            let members: Vec<_> = packed::set::members(run).collect();
-            for _ in 0..count {
-                members
-                    .get(below(members.len(), random()))
-                    .copied()
-                    .into_iter()
-                    .for_each(&mut visit);
-            }
-            return;
-        }
-        for _ in 0..count {
-            let Some(member) = self.random(&mut random) else { return };
-            visit(member);
-        }
+            Shape::Packed(run) => packed::set::members(run).collect(),
+            _ => Vec::new(),
+        };
+        let draw = || match self.shape {
+            Shape::Packed(_) => members.get(below(members.len(), random())).copied(),
+            _ => self.random(&mut random),
+        };
+        std::iter::from_fn(draw).take_while(|member| visit(*member)).for_each(drop);
     }
 
     /// Visits `count` different members, or all if there are fewer; each such choice is equally
@@ -415,17 +404,6 @@ impl SetMut<'_> {
         }
     }
 
-    /// Puts different members in the place of all that are there, in the smallest form.
-    pub fn fill(&mut self, members: &[Value<'_>]) {
-        let (limits, rules) = (self.rules.limits, self.rules);
-        let is_small = within(members.len(), &limits.set_integers)
-            || within(members.len(), &limits.set_members);
-        let store = is_small.then(|| Store::integers(members, rules)).flatten();
-        let store = store.or_else(|| is_small.then(|| Store::packed(members, rules)).flatten());
-        store.unwrap_or_else(|| Store::table(members, rules)).put(self.entry);
-        self.changes += members.len() as u64;
-    }
-
     fn add_integer(&mut self, number: i64) -> bool {
         let run = self.entry.run();
         let insertion = intset::insert(run, number);
@@ -498,6 +476,66 @@ impl SetMut<'_> {
     }
 }
 
+/// A set that is made of members that are all different, in the smallest form that they fit.
+pub struct Distinct<'e> {
+    rules: Rules<'e>,
+    /// The members, while they may be few enough for a small form.
+    few: Vec<Value<'e>>,
+    table: Option<Box<Set>>,
+}
+
+impl<'e> Distinct<'e> {
+    /// A set without members.
+    pub fn new(rules: Rules<'e>) -> Self {
+        Self { rules, few: Vec::new(), table: None }
+    }
+
+    /// Members so far.
+    pub fn len(&self) -> usize {
+        self.table.as_ref().map_or(self.few.len(), |set| set.len())
+    }
+
+    /// Whether there is no member yet.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Adds a member that is not there yet.
+    #[inline]
+    pub fn push(&mut self, member: Value<'e>) {
+        if let Some(set) = &mut self.table {
+            return member.with_bytes(|bytes| set.add_new(bytes));
+        }
+        self.few.push(member);
+        let (limits, len) = (self.rules.limits, self.few.len());
+        let may_be_small = within(len, &limits.set_integers) || within(len, &limits.set_members);
+        if !may_be_small || len > PACKED_BYTES_MAX {
+            self.table = Some(table_of(&self.few, self.rules));
+            self.few = Vec::new();
+        }
+    }
+
+    /// An entry with this key and the members.
+    pub fn into_entry(self, key: &[u8]) -> Entry {
+        if let Some(set) = self.table {
+            return Entry::boxed(key, set, None);
+        }
+        let store = Store::integers(&self.few, self.rules);
+        let store = store.or_else(|| Store::packed(&self.few, self.rules));
+        match store.unwrap_or_else(|| Store::table(&self.few, self.rules)) {
+            Store::Run(kind, run) => Entry::packed(key, kind, &run, None),
+            Store::Table(set) => Entry::boxed(key, set, None),
+        }
+    }
+}
+
+/// A table of members that are all different.
+fn table_of(members: &[Value<'_>], rules: Rules<'_>) -> Box<Set> {
+    let mut set = Box::new(Set::new(rules.hasher));
+    members.iter().for_each(|member| member.with_bytes(|bytes| set.add_new(bytes)));
+    set
+}
+
 /// What an entry is to hold in place of what it has.
 enum Store {
     Run(Kind, Vec<u8>),
@@ -541,9 +579,7 @@ impl Store {
     }
 
     fn table(members: &[Value<'_>], rules: Rules<'_>) -> Self {
-        let mut set = Box::new(Set::new(rules.hasher));
-        members.iter().for_each(|member| member.with_bytes(|bytes| set.add_new(bytes)));
-        Self::Table(set)
+        Self::Table(table_of(members, rules))
     }
 
     fn put(self, entry: &mut Entry) {

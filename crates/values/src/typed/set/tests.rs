@@ -120,7 +120,10 @@ fn take(step: &Step, set: &mut SetMut<'_>, model: &mut Model, seed: u64) {
         Step::Fill(ref numbers) => {
             let texts: BTreeSet<Vec<u8>> = numbers.iter().map(|number| member(*number)).collect();
             let values: Vec<_> = texts.iter().map(|text| Value::Bytes(text)).collect();
-            set.fill(&values);
+            let mut distinct = Distinct::new(set.rules);
+            values.iter().for_each(|member| distinct.push(*member));
+            assert_eq!(distinct.len(), values.len());
+            *set.entry = distinct.into_entry(b"key");
             model.clear();
             model.extend(texts.iter().map(|text| (text.clone(), None)));
         }
@@ -288,7 +291,12 @@ fn choices_are_even_in_every_form() {
         let mut counts = BTreeMap::new();
         let mut note = |member: Value<'_>| *counts.entry(member.to_vec()).or_insert(0) += 1;
         (0..20_000).for_each(|_| note(set.random(&mut random).unwrap()));
-        set.draws(20_000, &mut random, &mut note);
+        let mut left = 20_000;
+        set.draws(&mut random, |member| {
+            note(member);
+            left -= 1;
+            left > 0
+        });
         assert_eq!(counts.len(), 200);
         let uneven = unevenness(&counts, 0.0);
         assert!((0.7..1.4).contains(&uneven), "draws: {uneven:.2}");
