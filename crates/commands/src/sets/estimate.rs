@@ -47,6 +47,7 @@ impl Estimate {
     }
 
     /// How many different ones there were, about.
+    #[expect(clippy::cast_possible_truncation, reason = "it saturates; no estimate gets there")]
     pub(super) fn count(&self) -> usize {
         let mut counts = [0.0_f64; RANKS];
         for register in &self.registers {
