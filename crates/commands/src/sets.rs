@@ -43,7 +43,7 @@ pub static COMMANDS: &[Command<Handler>] = &[
         .flags(WRITE_FAST)
         .keys(&[KeySpec::one(Access::EXTEND)])
         .docs(Group::Set, "1.0.0", "Adds members to a set, which is made if it is not there.")
-        .complexity("O(N) with N the number of members given")
+        .complexity("O(1) for each member")
         .history(&[("2.4.0", "More than one member.")])
         .args(&[key("key"), string("member").many()]),
     Command::<Handler>::new("saddex", -4, saddex)

@@ -2,8 +2,8 @@
 //!
 //! Members of one set are looked up in the others. For those in tables that is done in batches: a
 //! member is hashed once for all tables, and while memory loads what one member needs, the others
-//! of the batch are on their way too. Where that would be too many look-ups (see [`NOTING`]), members
-//! are noted in a table of references instead.
+//! of the batch are on their way too. Where there would be too many look-ups (see [`NOTING`]),
+//! members are noted in a table of references instead.
 
 #![forbid(unsafe_code)]
 

@@ -66,7 +66,8 @@ fn step(range: u16) -> impl Strategy<Value = Step> {
     prop_oneof![
         24 => (0..range).prop_map(Step::Add),
         8 => (0..range).prop_map(Step::Remove),
-        1 => (0..range, 1..200u64, any::<bool>()).prop_map(|(n, at, keep)| Step::AddExpiring(n, at, keep)),
+        1 => (0..range, 1..200u64, any::<bool>())
+            .prop_map(|(n, at, keep)| Step::AddExpiring(n, at, keep)),
         1 => (0..range, proptest::option::of(1..200u64)).prop_map(|(n, at)| Step::Expire(n, at)),
         1 => (0..40usize).prop_map(Step::Pop),
         1 => (0..range, 0..40usize).prop_map(|(n, count)| Step::Expect(n, count)),
