@@ -395,7 +395,11 @@ impl SetMut<'_> {
         mut visit: impl FnMut(Value<'_>),
     ) {
         let mut chosen = Vec::new();
-        self.look().sample(count, random, |member| chosen.push(member.to_vec()));
+        if count == 1 {
+            chosen.extend(self.look().random(random).map(|member| member.to_vec()));
+        } else {
+            self.look().sample(count, random, |member| chosen.push(member.to_vec()));
+        }
         let now_ms = self.rules.now_ms;
         let Some(set) = self.entry.boxed_mut::<Set>() else { return };
         for member in chosen {
