@@ -70,6 +70,14 @@ PATCHES = [
         "save ''\n",
         "later (persistence): the server refuses to save",
     ),
+    Patch(
+        "redis",
+        "unit/type/set.tcl",
+        '"set-max-intset-entries" 512\n    }\n} {\n    proc create_set',
+        '"set-max-intset-entries" 512\n        "set-max-listpack-entries" 0\n    }\n} {\n'
+        "    proc create_set",
+        "packed sets came with Redis 7.2",
+    ),
 ]
 
 

@@ -24,6 +24,8 @@ const COMPARABLE_WEIGHT: usize = 8;
 const SOON: i64 = 9_999_999;
 /// The longest string that SETRANGE may make, but for those it refuses to.
 const STRING_MAX: i64 = 70_000;
+/// Members that a call may ask to be drawn, one by one.
+const DRAWS_MAX: i64 = 1000;
 /// The longest string there can be.
 const STRING_LIMIT: i64 = 536_870_912;
 
@@ -293,6 +295,15 @@ pub fn tame(words: &mut Words, random: &mut Random, place: Place<'_>) {
                 && number(word).is_some_and(|number| number >= 0)
             {
                 *word = b"1".to_vec();
+            }
+        }
+        // Redis makes the whole reply of so many members before it sends any.
+        "srandmember" | "hrandfield" | "zrandmember" => {
+            if let Some(word) = words.get_mut(2)
+                && let Some(count) =
+                    number(word).filter(|count| (-i64::MAX..-DRAWS_MAX).contains(count))
+            {
+                *word = (count % DRAWS_MAX).to_string().into_bytes();
             }
         }
         "set" | "getex" | "msetex" | "increx" => {

@@ -254,7 +254,9 @@ fn unordered(ours: &Value, theirs: &Value) -> bool {
         texts
     };
     match (ours, theirs) {
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && sorted(a) == sorted(b),
+        (Value::Array(a), Value::Array(b)) | (Value::Set(a), Value::Set(b)) => {
+            a.len() == b.len() && sorted(a) == sorted(b)
+        }
         _ => false,
     }
 }

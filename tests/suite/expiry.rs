@@ -205,3 +205,34 @@ fn a_stream_of_short_lived_keys_does_not_pile_up() {
     assert_eq!(info, "# Keyspace\r\n");
     assert!(most > 0);
 }
+
+/// Members of a set expire by themselves, and the key with the last of them.
+#[test]
+fn members_of_a_set_expire_and_take_the_key_along() {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    let earliest = now_ms() + 1000;
+    assert_eq!(client.run("SADDEX some 1 a b").int(), 2);
+    client.run("SADDEX some 1000 stays");
+    client.run("SADD some stays-too");
+    client.run("SADDEX all 1 a b c");
+    let checks: [(&str, i64, i64); 4] = [
+        ("SCARD some", 4, 2),
+        ("SISMEMBER some a", 1, 0),
+        ("SINTERCARD 2 some all", 2, 0),
+        ("EXISTS all", 1, 0),
+    ];
+    loop {
+        let before: Vec<i64> =
+            checks.iter().map(|(command, ..)| client.run(command).int()).collect();
+        if now_ms() < earliest {
+            assert!(checks.iter().zip(before).all(|((_, there, _), found)| *there == found));
+        } else if checks.iter().zip(before).all(|((.., gone), found)| *gone == found) {
+            break;
+        }
+        assert!(now_ms() < earliest + SOON.as_millis() as u64, "members are there too long");
+    }
+    assert_eq!(client.run("SDIFF some all").items().len(), 2);
+    assert_eq!(client.run("SPOP some 10").items().len(), 2);
+    assert_eq!(client.run("DBSIZE").int(), 0);
+}

@@ -21,12 +21,14 @@ pub mod context;
 pub mod deadline;
 pub mod expiry;
 pub mod failure;
+mod found;
 pub mod generic;
 mod long_double;
 pub mod object;
 pub mod picks;
 pub mod random;
 pub mod scan;
+pub mod sets;
 pub mod settings;
 pub mod spec;
 pub mod strings;
@@ -49,6 +51,7 @@ pub fn families() -> impl Iterator<Item = &'static Command<Handler>> {
         object::COMMANDS,
         expiry::COMMANDS,
         scan::COMMANDS,
+        sets::COMMANDS,
     ]
     .into_iter()
     .flatten()

@@ -8,10 +8,10 @@ mod walk;
 
 use keyspace::{Db, SHARDS, glob};
 use protocol::number::parse_i64;
-use protocol::reply::Reply;
-use values::Entry;
+use values::{Entry, Value};
 
 use self::walk::{Position, SHARD_COUNT, walk};
+use crate::found::Found;
 use crate::random::Random;
 use crate::spec::arguments::{Argument, integer, oneof, pattern, string, token};
 use crate::spec::{Flags, Group, tips};
@@ -83,7 +83,7 @@ fn scan(ctx: &mut Context<'_>) -> Outcome {
         let next = db.scan(from, now_ms, |entry| {
             visited = visited.saturating_add(1);
             if request.filter.admits(entry) {
-                found.push(entry);
+                found.push(Value::Bytes(entry.key()));
             }
         });
         steps = steps.saturating_add(1);
@@ -129,35 +129,6 @@ fn walk_some(
     match walk(ctx, position, visit) {
         Err(Failure::Detach) if *position != start => Ok(()),
         outcome => outcome,
-    }
-}
-
-/// Bytes of a chunk of a long reply.
-const CHUNK: usize = 256 * 1024;
-
-/// Keys found, as encoded replies.
-#[derive(Default)]
-struct Found {
-    /// Full chunks, which are sent as they are: one growing vector would be copied again and again.
-    chunks: Vec<Vec<u8>>,
-    encoded: Vec<u8>,
-    count: usize,
-}
-
-impl Found {
-    fn push(&mut self, entry: &Entry) {
-        self.count = self.count.saturating_add(1);
-        Reply::new(&mut self.encoded, false).bulk(entry.key());
-        if self.encoded.len() >= CHUNK {
-            let room = Vec::with_capacity(CHUNK.saturating_add(CHUNK / 16));
-            self.chunks.push(std::mem::replace(&mut self.encoded, room));
-        }
-    }
-
-    fn show(self, reply: &mut Reply<'_>) {
-        reply.array(self.count);
-        self.chunks.into_iter().for_each(|chunk| reply.encoded_chunk(chunk));
-        reply.encoded(&self.encoded);
     }
 }
 
@@ -276,7 +247,7 @@ fn keys(ctx: &mut Context<'_>) -> Outcome {
     walk(ctx, &mut position, |db, from| {
         let next = db.scan(from, now_ms, |entry| {
             if glob::matches(pattern, entry.key()) {
-                found.push(entry);
+                found.push(Value::Bytes(entry.key()));
             }
         });
         (next, false)

@@ -100,6 +100,8 @@ pub enum Group {
     String,
     /// Keys of any type.
     Generic,
+    /// Sets.
+    Set,
     /// The connection itself.
     Connection,
     /// The server.
@@ -114,6 +116,7 @@ impl Group {
         match self {
             Self::String => "string",
             Self::Generic => "generic",
+            Self::Set => "set",
             Self::Connection => "connection",
             Self::Server => "server",
             Self::Cluster => "cluster",
@@ -125,6 +128,7 @@ impl Group {
         match self {
             Self::String => Some("string"),
             Self::Generic => Some("keyspace"),
+            Self::Set => Some("set"),
             Self::Connection => Some("connection"),
             Self::Server | Self::Cluster => None,
         }

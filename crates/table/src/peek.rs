@@ -48,12 +48,18 @@ impl Peek {
         let tag = segment.tag(hash);
         // SAFETY: as above.
         let buckets = unsafe { segment.buckets() }.get(segment.home(tag)..)?;
-        prefetch(buckets.as_ptr().cast());
-        Some(Probe { buckets, tag })
+        Some(Probe::new(buckets, tag))
     }
 }
 
-impl Probe<'_> {
+impl<'guard> Probe<'guard> {
+    /// Starts to load the first of these buckets.
+    #[inline]
+    pub(crate) fn new(buckets: &'guard [Bucket], tag: Tag) -> Self {
+        prefetch(buckets.as_ptr().cast());
+        Self { buckets, tag }
+    }
+
     /// Starts to load the items that may be the wanted one: two cache lines each.
     #[inline]
     pub fn prefetch_item(self) {

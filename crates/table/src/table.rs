@@ -14,9 +14,9 @@ use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::bucket::{SLOTS, Slot};
+use crate::bucket::{Bucket, SLOTS, Slot};
 use crate::directory::{self, Root, segment_of};
-use crate::peek::Peek;
+use crate::peek::{Peek, Probe};
 use crate::segment::{HOMES_LIMIT, Segment};
 use crate::tick::NEVER;
 
@@ -140,6 +140,16 @@ impl<T: Item> Table<T> {
         let place = self.locate(hash, key)?;
         // SAFETY: the slot holds an item, and the table stays borrowed as long as the reference.
         Some(Ref { item: ManuallyDrop::new(unsafe { self.item_at(place) }), table: PhantomData })
+    }
+
+    /// Starts to load the bucket where an item with this hash belongs, and says how to go on with
+    /// the item. Who looks up many waits for memory less often so.
+    #[inline]
+    pub fn probe(&self, hash: u64) -> Option<Probe<'_>> {
+        let segment = self.segment(hash)?;
+        let tag = segment.tag(hash);
+        // SAFETY: the table is borrowed, so the segment lives.
+        Some(Probe::new(unsafe { segment.buckets() }.get(segment.home(tag)..)?, tag))
     }
 
     /// The item with this key, to change or remove.
@@ -303,6 +313,21 @@ impl<T: Item> Table<T> {
         // SAFETY: as the caller promises.
         unsafe { segment.set_earliest(segment_earliest) };
         may_go_on
+    }
+
+    /// Counts the items that are `dead`, all of whose ticks lie before `tick`. Looks only where an
+    /// item is due before that.
+    pub fn count_dead(&self, tick: u32, dead: impl Fn(&T) -> bool) -> usize {
+        // SAFETY: the table is borrowed, so its segments live.
+        let segments = self.segments().filter(|(_, segment)| unsafe { segment.earliest() } < tick);
+        // SAFETY: as above.
+        let buckets = segments.flat_map(|(_, segment)| unsafe { segment.buckets() });
+        let slots = buckets.filter(|bucket| bucket.earliest() < tick).flat_map(Bucket::slots);
+        let is_dead = |address: &NonNull<u8>| {
+            // SAFETY: a slot holds the item, which stays while the table is borrowed.
+            dead(&ManuallyDrop::new(unsafe { T::from_raw(*address) }))
+        };
+        slots.filter_map(Slot::address).filter(is_dead).count()
     }
 
     #[inline]

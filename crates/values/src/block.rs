@@ -247,6 +247,15 @@ impl<S: Shape> Block<S> {
         self.bytes(frame.key..frame.key_end)
     }
 
+    /// The member or field of a block in a table, for as long as the table is borrowed.
+    #[inline]
+    pub(crate) fn key_of<'table>(block: &Ref<'table, Self>) -> &'table [u8] {
+        let key = block.key();
+        // SAFETY: the key is in the block's allocation, not in `block`, which only points to it; it
+        // stays, and nobody changes it, while the table is borrowed.
+        unsafe { std::slice::from_raw_parts(key.as_ptr(), key.len()) }
+    }
+
     /// When it expires, in milliseconds of Unix time.
     #[inline]
     pub fn expires_at(&self) -> Option<u64> {

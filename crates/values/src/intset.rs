@@ -131,6 +131,35 @@ pub fn remove(set: &[u8], number: i64) -> Option<Splice<'static>> {
     Some(Splice::cut(at..at + width))
 }
 
+/// The set of these integers, which ascend.
+pub fn of(ascending: &[i64]) -> Vec<u8> {
+    let ends = [ascending.first(), ascending.last()];
+    let width = ends.into_iter().flatten().map(|end| width_for(*end)).max();
+    let mut bytes = Vec::new();
+    if let Some(width) = width {
+        bytes.reserve(HEADER + ascending.len() * width);
+        bytes.push(width as u8);
+        ascending.iter().for_each(|number| bytes.extend_from_slice(&number.to_le_bytes()[..width]));
+    }
+    bytes
+}
+
+/// The set with those of its integers that `keep` wants.
+pub fn retained(set: &[u8], mut keep: impl FnMut(i64) -> bool) -> Vec<u8> {
+    let (width, _) = split(set);
+    let mut bytes = Vec::with_capacity(set.len());
+    bytes.extend_from_slice(&set[..HEADER.min(set.len())]);
+    for number in numbers(set) {
+        if keep(number) {
+            bytes.extend_from_slice(&number.to_le_bytes()[..width]);
+        }
+    }
+    if bytes.len() == HEADER {
+        bytes.clear();
+    }
+    bytes
+}
+
 /// Whether bytes from outside are a set of integers; their number.
 pub fn check(bytes: &[u8]) -> Result<usize, Malformed> {
     let has_shape = match bytes {

@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::iter::FusedIterator;
 
+use table::peek::Probe;
 use table::table::{IntoIter, Occupied, Ref};
 use table::tick::tick_of;
 use table::{Hasher, Table};
@@ -85,14 +86,36 @@ impl<S: Shape> Members<S> {
     /// The living member with this key.
     #[inline]
     pub fn get(&self, key: &[u8], now_ms: u64) -> Option<Ref<'_, Block<S>>> {
-        let block = self.table.find(self.hasher.hash_member(key), key)?;
+        self.get_hashed(self.hasher.hash_member(key), key, now_ms)
+    }
+
+    /// The same by its hash. Who looks up many begins with [`Self::probe`].
+    #[inline]
+    pub(crate) fn get_hashed(
+        &self,
+        hash: u64,
+        key: &[u8],
+        now_ms: u64,
+    ) -> Option<Ref<'_, Block<S>>> {
+        let block = self.table.find(hash, key)?;
         (!block.is_expired(now_ms)).then_some(block)
+    }
+
+    /// Starts to load where a member with this hash is; see [`Table::probe`].
+    #[inline]
+    pub(crate) fn probe(&self, hash: u64) -> Option<Probe<'_>> {
+        self.table.probe(hash)
     }
 
     /// The member with this key, living or not, to change or to take out.
     #[inline]
     pub(crate) fn find_mut(&mut self, key: &[u8]) -> Option<Found<'_, S>> {
-        let hash = self.hasher.hash_member(key);
+        self.find_mut_hashed(self.hasher.hash_member(key), key)
+    }
+
+    /// The same by its hash.
+    #[inline]
+    pub(crate) fn find_mut_hashed(&mut self, hash: u64, key: &[u8]) -> Option<Found<'_, S>> {
         let block = self.table.find_mut(hash, key)?;
         let before = block.memory();
         Some(Found { block, hash, hasher: self.hasher, bytes: &mut self.bytes, before })
@@ -101,10 +124,15 @@ impl<S: Shape> Members<S> {
     /// Adds a member whose key is not there yet.
     #[inline]
     pub(crate) fn insert(&mut self, block: Block<S>) {
+        self.insert_hashed(self.hasher.hash_member(block.key()), block);
+    }
+
+    /// The same for one whose hash is known.
+    #[inline]
+    pub(crate) fn insert_hashed(&mut self, hash: u64, block: Block<S>) {
         self.bytes += block.memory();
         let Self { table, hasher, .. } = self;
-        let hash_of = |block: &Block<S>| hasher.hash_member(block.key());
-        table.insert(hash_of(&block), block, hash_of);
+        table.insert(hash, block, |block| hasher.hash_member(block.key()));
     }
 
     /// Takes the member with this key out, and hands it over if it was living.
@@ -130,7 +158,11 @@ impl<S: Shape> Members<S> {
 
     /// How many members are living.
     pub(crate) fn count_living(&self, now_ms: u64) -> usize {
-        if tick_of(now_ms) < self.earliest() { self.len() } else { self.iter(now_ms).count() }
+        let tick = tick_of(now_ms);
+        if tick < self.earliest() {
+            return self.len();
+        }
+        self.len() - self.table.count_dead(tick.saturating_add(1), |block| block.is_expired(now_ms))
     }
 
     /// Some living member; each is equally likely. `random` gives random numbers.
@@ -152,12 +184,12 @@ impl<S: Shape> Members<S> {
 
     /// Visits `count` different living members, or all if there are fewer; each such choice is
     /// equally likely. Their order is not random.
-    pub fn sample(
-        &self,
+    pub fn sample<'m>(
+        &'m self,
         count: usize,
         now_ms: u64,
         mut random: impl FnMut() -> u64,
-        mut visit: impl FnMut(&Block<S>),
+        mut visit: impl FnMut(&Ref<'m, Block<S>>),
     ) {
         let living = self.count_living(now_ms);
         if count <= living / SAMPLE_DENSE {
@@ -176,14 +208,8 @@ impl<S: Shape> Members<S> {
             unseen.take(count - seen.len()).for_each(|member| visit(&member));
             return;
         }
-        // Each member is taken with the probability that makes up the number in the end.
-        let mut wanted = count;
-        for (left, member) in (1..=living).rev().zip(self.iter(now_ms)) {
-            if below(left, random()) < wanted {
-                wanted -= 1;
-                visit(&member);
-            }
-        }
+        let mut choice = Choice { left: living, wanted: count };
+        self.iter(now_ms).filter(|_| choice.takes(random())).for_each(|member| visit(&member));
     }
 
     /// Sets or takes away the expiry of a living member. Returns whether there is one.
@@ -250,8 +276,26 @@ impl<S: Shape> Clone for Members<S> {
     }
 }
 
+/// A choice of so many out of all that are left, while these pass by one by one.
+pub(crate) struct Choice {
+    pub(crate) left: usize,
+    pub(crate) wanted: usize,
+}
+
+impl Choice {
+    /// Whether the next one is taken, by 64 random bits: with the probability that makes up the
+    /// number in the end.
+    #[inline]
+    pub(crate) fn takes(&mut self, random: u64) -> bool {
+        let takes = below(self.left, random) < self.wanted;
+        self.left = self.left.saturating_sub(1);
+        self.wanted -= usize::from(takes);
+        takes
+    }
+}
+
 /// A random number below `bound` out of 64 random bits.
-fn below(bound: usize, random: u64) -> usize {
+pub(crate) fn below(bound: usize, random: u64) -> usize {
     ((u128::from(random) * bound as u128) >> u64::BITS) as usize
 }
 

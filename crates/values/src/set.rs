@@ -21,11 +21,18 @@ impl Set {
         self.get(member, now_ms).is_some()
     }
 
+    /// Adds a member that is not there yet, and does not expire.
+    #[inline]
+    pub(crate) fn add_new(&mut self, member: &[u8]) {
+        self.insert(Member::of_member(member, None));
+    }
+
     /// Adds a member, or gives the one that is there another expiry. Returns whether it is new.
     #[inline]
     pub fn add(&mut self, member: &[u8], expiry: Expiry, now_ms: u64) -> bool {
-        let Some(mut found) = self.find_mut(member) else {
-            self.insert(Member::of_member(member, expiry.after(None)));
+        let hash = self.hasher().hash_member(member);
+        let Some(mut found) = self.find_mut_hashed(hash, member) else {
+            self.insert_hashed(hash, Member::of_member(member, expiry.after(None)));
             return true;
         };
         let was = found.block().expires_at();

@@ -228,8 +228,13 @@ impl SortedSet {
 
     /// Visits `count` different members, or all if there are fewer; each such choice is equally
     /// likely. Their order is not random.
-    pub fn sample(&self, count: usize, random: impl FnMut() -> u64, visit: impl FnMut(&Scored)) {
-        self.members.sample(count, ANY_TIME, random, visit);
+    pub fn sample(
+        &self,
+        count: usize,
+        random: impl FnMut() -> u64,
+        mut visit: impl FnMut(&Scored),
+    ) {
+        self.members.sample(count, ANY_TIME, random, |member| visit(member));
     }
 
     /// The members to take out or free one by one.

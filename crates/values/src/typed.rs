@@ -24,7 +24,7 @@ use crate::list::Shape;
 
 mod hash;
 mod list;
-mod set;
+pub mod set;
 mod sorted_set;
 
 pub use hash::{HashMut, HashRef, Hashes};

@@ -57,8 +57,9 @@ struct Common {
 }
 
 pub(super) fn lcs(ctx: &mut Context<'_>) -> Outcome {
+    let lens = (value_len(ctx, 0)?, value_len(ctx, 1)?);
     let options = Options::parse(ctx.args.from(3))?;
-    let cells = cells(value_len(ctx, 0)?, value_len(ctx, 1)?)?;
+    let cells = cells(lens.0, lens.1)?;
     if cells > QUICK_CELLS_MAX && !ctx.may_wait {
         return Err(Failure::Detach);
     }

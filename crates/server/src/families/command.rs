@@ -130,7 +130,13 @@ fn first_last_step(keys: &[KeySpec]) -> (i64, i64, i64) {
     });
     ranges.fold((0, 0, 0), |(first, last, step), (begin, end, width)| {
         let end = if end < 0 { end } else { begin + end };
-        if first == 0 { (begin, end, i64::from(width)) } else { (first, last.max(end), step) }
+        // An end that is counted from the end of the words lies behind all others.
+        let later = |end: i64| (end < 0, end);
+        match first {
+            0 => (begin, end, i64::from(width)),
+            _ if later(end) > later(last) => (first, end, step),
+            _ => (first, last, step),
+        }
     })
 }
 

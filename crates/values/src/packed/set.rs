@@ -38,6 +38,15 @@ pub fn remove(run: &[u8], member: Value<'_>) -> Option<Splice<'static>> {
     find(run, member).map(Splice::cut)
 }
 
+/// The set with those of its members that `keep` wants.
+pub fn retained(run: &[u8], mut keep: impl FnMut(Value<'_>) -> bool) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(run.len());
+    members(run).filter(|member| keep(*member)).for_each(|member| {
+        Encoded::of(member).append(&mut bytes);
+    });
+    bytes
+}
+
 /// Whether bytes from outside are a set; its number of members.
 pub fn check(bytes: &[u8]) -> Result<usize, Malformed> {
     let mut seen = HashSet::new();
