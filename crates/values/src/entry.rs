@@ -199,13 +199,27 @@ impl Entry {
             Kind::PackedSet => Form::PackedSet(self.run()),
             Kind::PackedHash => Form::PackedHash(self.run()),
             Kind::PackedSortedSet => Form::PackedSortedSet(self.run()),
-            // SAFETY, here and below: the kind says what is in the box.
-            Kind::List => Form::List(unsafe { self.in_box() }),
-            Kind::Set => Form::Set(unsafe { self.in_box() }),
-            Kind::Hash => Form::Hash(unsafe { self.in_box() }),
-            Kind::SortedSet => Form::SortedSet(unsafe { self.in_box() }),
             Kind::Int | Kind::Embedded | Kind::Heap => {
                 Form::String(self.string().unwrap_or(Value::Bytes(&[])))
+            }
+            // SAFETY: the kinds above are those without a box.
+            _ => unsafe { self.form_in_box() },
+        }
+    }
+
+    /// The collection in the entry's box.
+    ///
+    /// # Safety
+    /// The entry's kind is a boxed one.
+    #[inline]
+    unsafe fn form_in_box(&self) -> Form<'_> {
+        // SAFETY: each kind is the one of its type, and the caller promises that it is one of these.
+        unsafe {
+            match self.header().kind {
+                Kind::List => Form::List(self.in_box()),
+                Kind::Set => Form::Set(self.in_box()),
+                Kind::Hash => Form::Hash(self.in_box()),
+                _ => Form::SortedSet(self.in_box()),
             }
         }
     }
@@ -734,19 +748,19 @@ pub unsafe trait Boxed: Send + Sync {
     const KIND: Kind;
 }
 
-// SAFETY, here and below: each has the kind of its name.
+// SAFETY: only lists have this kind.
 unsafe impl Boxed for List {
     const KIND: Kind = Kind::List;
 }
-// SAFETY: as above.
+// SAFETY: only sets have this kind.
 unsafe impl Boxed for Set {
     const KIND: Kind = Kind::Set;
 }
-// SAFETY: as above.
+// SAFETY: only hashes have this kind.
 unsafe impl Boxed for Hash {
     const KIND: Kind = Kind::Hash;
 }
-// SAFETY: as above.
+// SAFETY: only sorted sets have this kind.
 unsafe impl Boxed for SortedSet {
     const KIND: Kind = Kind::SortedSet;
 }
