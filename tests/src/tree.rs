@@ -31,6 +31,8 @@ pub struct Call {
     pub name: String,
     /// Words of a call, the name's included; negative for a minimum.
     pub arity: i64,
+    /// Its family; empty where the server does not say.
+    pub group: String,
     /// Its arguments; `None` where the server does not say.
     pub arguments: Option<Vec<Argument>>,
     /// Whether it only holds subcommands.
@@ -70,7 +72,8 @@ fn add_entry(entry: &Value, calls: &mut BTreeMap<String, Call>) {
     let name = fields[0].text().to_ascii_lowercase();
     let subcommands = fields.get(9).map(Value::items).unwrap_or_default();
     let is_container = !subcommands.is_empty();
-    let call = Call { name, arity: fields[1].int(), arguments: None, is_container };
+    let (arity, group) = (fields[1].int(), String::new());
+    let call = Call { name, arity, group, arguments: None, is_container };
     calls.insert(call.name.clone(), call);
     subcommands.iter().for_each(|entry| add_entry(entry, calls));
 }
@@ -78,6 +81,11 @@ fn add_entry(entry: &Value, calls: &mut BTreeMap<String, Call>) {
 fn add_docs(name: &str, docs: &Value, calls: &mut BTreeMap<String, Call>) {
     for (field, value) in docs.pairs() {
         match field.text().as_str() {
+            "group" => {
+                if let Some(call) = calls.get_mut(name) {
+                    call.group = value.text();
+                }
+            }
             "arguments" => {
                 if let Some(call) = calls.get_mut(name) {
                     call.arguments = Some(value.items().iter().map(argument).collect());

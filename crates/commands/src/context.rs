@@ -324,7 +324,7 @@ impl<'a> Context<'a> {
     /// there.
     #[inline]
     pub fn allow_copy(&self, bytes: usize) -> Result<(), Failure> {
-        if bytes > QUICK_COPY_MAX && !self.may_wait { Err(Failure::Detach) } else { Ok(()) }
+        self.budget().allow_copy(bytes)
     }
 
     /// The word `index` as an integer.
@@ -385,6 +385,12 @@ impl Budget {
     #[inline]
     pub fn allow(self, members: usize) -> Result<(), Failure> {
         if members > QUICK_MEMBERS_MAX && !self.may_wait { Err(Failure::Detach) } else { Ok(()) }
+    }
+
+    /// The same for bytes that it is about to copy.
+    #[inline]
+    pub fn allow_copy(self, bytes: usize) -> Result<(), Failure> {
+        if bytes > QUICK_COPY_MAX && !self.may_wait { Err(Failure::Detach) } else { Ok(()) }
     }
 }
 

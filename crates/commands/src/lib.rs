@@ -23,6 +23,7 @@ pub mod expiry;
 pub mod failure;
 mod found;
 pub mod generic;
+pub mod lists;
 mod long_double;
 pub mod object;
 pub mod picks;
@@ -47,6 +48,7 @@ pub fn families() -> impl Iterator<Item = &'static Command<Handler>> {
     [
         strings::COMMANDS,
         throttle::COMMANDS,
+        lists::COMMANDS,
         generic::COMMANDS,
         object::COMMANDS,
         expiry::COMMANDS,

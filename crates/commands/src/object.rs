@@ -65,8 +65,7 @@ pub fn encoding_of(entry: &Entry) -> &'static str {
         Form::String(Value::Int(_)) => "int",
         Form::String(Value::Bytes(bytes)) if bytes.len() <= EMBEDDED_MAX => "embstr",
         Form::String(_) => "raw",
-        // A list of one node is a small list to Redis.
-        Form::List(list) if list.node_count() > 1 => "quicklist",
+        Form::List(list) if list.is_outgrown() => "quicklist",
         Form::PackedList(_) | Form::List(_) => "listpack",
         Form::IntSet(_) => "intset",
         Form::PackedHash(_) if entry.members_expire() => "listpackex",

@@ -100,6 +100,124 @@ pub struct Search {
     pub compared_max: usize,
 }
 
+impl Search {
+    /// Whether there is nothing left to look for.
+    fn is_over(&self) -> bool {
+        self.limit == 0 || self.compared_max == 0
+    }
+
+    /// Looks through a run, the next one on the way, and calls `each` with the index in there of
+    /// every match to be reported. What remains to be looked for is left.
+    pub(crate) fn scan(&mut self, run: &[u8], wanted: &Encoded<'_>, mut each: impl FnMut(usize)) {
+        let mut offsets = packed::list::offsets(run).enumerate();
+        match self.from {
+            End::Front => {
+                while !self.is_over() {
+                    let Some((index, at)) = offsets.next() else { return };
+                    self.compared_max -= 1;
+                    if wanted.is_at(run, at) && self.reports() {
+                        each(index);
+                    }
+                }
+            }
+            End::Back => {
+                let (mut matches, mut count) = (Vec::new(), 0);
+                for (index, at) in offsets {
+                    count = index + 1;
+                    if wanted.is_at(run, at) {
+                        matches.push(index);
+                    }
+                }
+                let first = count - self.compared_max.min(count);
+                for index in matches.into_iter().rev().take_while(|index| *index >= first) {
+                    if self.limit > 0 && self.reports() {
+                        each(index);
+                    }
+                }
+                self.compared_max -= count - first;
+            }
+        }
+    }
+
+    /// Counts a match; whether it is one of those to be reported.
+    fn reports(&mut self) -> bool {
+        let is_passed = self.skip > 0;
+        self.skip -= usize::from(is_passed);
+        self.limit -= usize::from(!is_passed);
+        !is_passed
+    }
+}
+
+/// Elements in a row.
+#[derive(Clone, Copy, Debug)]
+pub struct Span<'l> {
+    list: &'l List,
+    from: End,
+    node: usize,
+    index: usize,
+    count: usize,
+}
+
+impl Span<'_> {
+    /// Bytes of the nodes that the elements lie in, which have to be read for them.
+    pub fn bytes(&self) -> usize {
+        let (mut bytes, mut step, mut left) = (0, 0, self.count);
+        while left > 0 {
+            let Some(node) = self.nth(step) else { break };
+            bytes += node.live();
+            let beside = if step > 0 {
+                0
+            } else if self.from == End::Front {
+                self.index
+            } else {
+                node.count() - 1 - self.index
+            };
+            left = left.saturating_sub(node.count() - beside);
+            step += 1;
+        }
+        bytes
+    }
+
+    /// The node that is `step` nodes behind the first.
+    fn nth(&self, step: usize) -> Option<&Node> {
+        let index = match self.from {
+            End::Front => self.node + step,
+            End::Back => self.node.checked_sub(step)?,
+        };
+        self.list.nodes.get(index)
+    }
+
+    /// Calls `each` with the elements.
+    pub fn for_each(&self, mut each: impl FnMut(Value<'_>)) {
+        let (mut node, mut index, mut left) = (self.node, self.index, self.count);
+        let (nodes, mut scratch, mut offsets) = (&self.list.nodes, Vec::new(), Vec::new());
+        while left > 0 {
+            let Some(found) = nodes.get(node) else { return };
+            let run = found.read(&mut scratch);
+            match self.from {
+                End::Front => {
+                    let taken = left.min(found.count() - index);
+                    let at = found.offset(run, index);
+                    for value in packed::list::elements(run, at).take(taken) {
+                        each(value);
+                    }
+                    left -= taken;
+                    (node, index) = (node + 1, 0);
+                }
+                End::Back => {
+                    offsets.clear();
+                    offsets.extend(packed::list::offsets(run).take(index + 1));
+                    let wanted = offsets.iter().rev().take(left);
+                    wanted.filter_map(|at| packed::list::element(run, *at)).for_each(&mut each);
+                    left -= left.min(offsets.len());
+                    let Some(before) = node.checked_sub(1) else { return };
+                    (node, index) = (before, nodes[before].count() - 1);
+                }
+            }
+        }
+    }
+}
+
 /// An element's place: its node, its index in there, and where it begins.
 #[derive(Clone, Copy, Debug)]
 struct Place {
@@ -116,6 +234,8 @@ pub struct List {
     /// Where the last elements of the last node begin in its buffer: of some, of all, or of none.
     back: VecDeque<u16>,
     shape: Shape,
+    /// What [`List::is_outgrown`] tells.
+    is_outgrown: bool,
 }
 
 impl List {
@@ -141,6 +261,32 @@ impl List {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Whether the list was once too large for what its owner calls a small one. The owner says so,
+    /// and takes it back; the list only keeps it.
+    pub fn is_outgrown(&self) -> bool {
+        self.is_outgrown
+    }
+
+    /// Says what [`Self::is_outgrown`] is to tell.
+    pub fn set_outgrown(&mut self, is_outgrown: bool) {
+        self.is_outgrown = is_outgrown;
+    }
+
+    /// Bytes of the elements when they are not compressed.
+    pub fn bytes(&self) -> usize {
+        self.nodes.iter().map(Node::live).sum()
+    }
+
+    /// Bytes of the node at an end, none of whose elements has more.
+    #[inline]
+    pub fn end_bytes(&self, end: End) -> usize {
+        let node = match end {
+            End::Front => self.nodes.front(),
+            End::Back => self.nodes.back(),
+        };
+        node.map_or(0, Node::live)
     }
 
     /// The number of nodes.
@@ -342,72 +488,32 @@ impl List {
     }
 
     /// Calls `each` with `count` elements from the one at `index` on, away from the end `from`.
-    pub fn range(&self, from: End, index: usize, count: usize, mut each: impl FnMut(Value<'_>)) {
-        let Some((mut node, mut index)) = self.locate(index) else { return };
-        let mut left = count;
-        let (mut scratch, mut offsets) = (Vec::new(), Vec::new());
-        while left > 0 {
-            let Some(found) = self.nodes.get(node) else { return };
-            let run = found.read(&mut scratch);
-            match from {
-                End::Front => {
-                    let taken = left.min(found.count() - index);
-                    let at = found.offset(run, index);
-                    for value in packed::list::elements(run, at).take(taken) {
-                        each(value);
-                    }
-                    left -= taken;
-                    (node, index) = (node + 1, 0);
-                }
-                End::Back => {
-                    offsets.clear();
-                    offsets.extend(packed::list::offsets(run).take(index + 1));
-                    let wanted = offsets.iter().rev().take(left);
-                    wanted.filter_map(|at| packed::list::element(run, *at)).for_each(&mut each);
-                    left -= left.min(offsets.len());
-                    let Some(before) = node.checked_sub(1) else { return };
-                    (node, index) = (before, self.nodes[before].count() - 1);
-                }
-            }
-        }
+    pub fn range(&self, from: End, index: usize, count: usize, each: impl FnMut(Value<'_>)) {
+        self.span(from, index, count).for_each(each);
+    }
+
+    /// `count` elements from the one at `index` on, away from the end `from`.
+    pub fn span(&self, from: End, index: usize, count: usize) -> Span<'_> {
+        let place = self.locate(index);
+        let (node, index) = place.unwrap_or_default();
+        Span { list: self, from, node, index, count: if place.is_some() { count } else { 0 } }
     }
 
     /// Calls `each` with the index of every element equal to `value` that the search asks for.
     pub fn positions(&self, value: Value<'_>, search: Search, mut each: impl FnMut(usize)) {
         let wanted = Encoded::of(value);
-        let Search { from, mut skip, mut limit, compared_max: mut left } = search;
-        let (mut scratch, mut matches) = (Vec::new(), Vec::new());
-        let mut passed = 0;
+        let (mut search, mut scratch, mut passed) = (search, Vec::new(), 0);
         for step in 0..self.nodes.len() {
-            if limit == 0 || left == 0 {
+            if search.is_over() {
                 return;
             }
-            let node = &self.nodes[self.nth_node(from, step)];
-            let run = node.read(&mut scratch);
-            let found = packed::list::offsets(run).enumerate();
-            let found = found.filter(|(_, at)| wanted.is_at(run, *at)).map(|(index, _)| index);
-            matches.clear();
-            if from == End::Front {
-                matches.extend(found.take(skip.saturating_add(limit)));
-            } else {
-                matches.extend(found);
-                // Counted from the back from here on, as are the nodes.
-                matches.iter_mut().for_each(|index| *index = node.count() - 1 - *index);
-                matches.reverse();
-            }
-            for index in matches.iter().take_while(|index| **index < left) {
-                if skip > 0 {
-                    skip -= 1;
-                } else if limit > 0 {
-                    limit -= 1;
-                    each(match from {
-                        End::Front => passed + index,
-                        End::Back => self.len - 1 - passed - index,
-                    });
-                }
-            }
+            let node = &self.nodes[self.nth_node(search.from, step)];
+            let first = match search.from {
+                End::Front => passed,
+                End::Back => self.len - passed - node.count(),
+            };
+            search.scan(node.read(&mut scratch), &wanted, |index| each(first + index));
             passed += node.count();
-            left = left.saturating_sub(node.count());
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use tests::client::Client;
 use tests::generate::{Place, tame};
 use tests::judge::{How, Verdict};
 use tests::random::Random;
@@ -75,6 +76,21 @@ const NUMBERS: &[&str] = &[
     "1\r\n",
     "\u{661}",
 ];
+
+/// What the keys n and m hold before a call: a string, or what commands of the group work on.
+const HELD: &[(&str, &str, &str)] = &[
+    ("", "SET n 10", "SET m hello"),
+    ("list", "RPUSH n v 10 v 1 v", "RPUSH m v 1"),
+    ("set", "SADD n v 10 1", "SADD m v 1"),
+    ("hash", "HSET n v 10 1 v", "HSET m v 1"),
+    ("sorted-set", "ZADD n 1 v 10 10 3 1", "ZADD m 2 v"),
+];
+
+/// What makes the keys hold that; replies are of no interest.
+fn preparation(group: &str) -> [&'static str; 4] {
+    let held = HELD.iter().find(|held| held.0 == group).unwrap_or(&HELD[0]);
+    ["SELECT 0", "DEL n m", held.1, held.2]
+}
 
 fn is_number(argument: &Argument) -> bool {
     matches!(argument.kind.as_str(), "integer" | "double" | "unix-time")
@@ -159,6 +175,12 @@ fn forms(call: &Call) -> Vec<(Vec<String>, usize)> {
     (0..numbers(arguments)).filter_map(form).collect()
 }
 
+/// Reads so many replies; the last one.
+fn last_of(client: &mut Client, count: usize) -> Value {
+    (1..count).for_each(|_| drop(client.read()));
+    client.read()
+}
+
 #[test]
 fn every_number_of_every_command_at_every_extreme() {
     let files = Files::read();
@@ -189,22 +211,23 @@ fn every_number_of_every_command_at_every_extreme() {
                     let mut words: Vec<Vec<u8>> =
                         words.into_iter().map(String::into_bytes).collect();
                     tame(&mut words, &mut random, place);
-                    let mut stream = encode(&["SELECT", "0"]);
-                    stream.extend(encode(&["MSET", "n", "10", "m", "hello"]));
-                    stream.extend(encode(&words));
+                    let before = preparation(&call.group).map(|line| line.split(' '));
+                    let before = before.map(|words| encode(&words.collect::<Vec<_>>()));
+                    let stream = [before.concat(), encode(&words)].concat();
                     mine.send(&stream);
-                    let replies: Vec<Value> = (0..3).map(|_| mine.read()).collect();
+                    let ours = last_of(&mut mine, before.len() + 1);
                     tried += 1;
                     if !is_known {
                         continue;
                     }
                     other.send(&stream);
-                    let theirs: Vec<Value> = (0..3).map(|_| other.read()).collect();
-                    let (a, b) = (&replies[2], &theirs[2]);
-                    if files.judge.compare(reference.name, &words, a, b) == Verdict::Wrong {
+                    let theirs = last_of(&mut other, before.len() + 1);
+                    let verdict = files.judge.compare(reference.name, &words, &ours, &theirs);
+                    if verdict == Verdict::Wrong {
                         let line: Vec<String> =
                             words.iter().map(|word| tests::notation::quote(word)).collect();
-                        let _ = writeln!(report, "> {}\n{a}\nRedis: {b}", line.join(" "));
+                        let line = line.join(" ");
+                        let _ = writeln!(report, "> {line}\n{ours}\nRedis: {theirs}");
                     }
                 }
             }
