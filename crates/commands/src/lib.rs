@@ -23,6 +23,7 @@ pub mod expiry;
 pub mod failure;
 mod found;
 pub mod generic;
+pub mod hashes;
 mod long_double;
 pub mod object;
 pub mod picks;
@@ -52,6 +53,7 @@ pub fn families() -> impl Iterator<Item = &'static Command<Handler>> {
         expiry::COMMANDS,
         scan::COMMANDS,
         sets::COMMANDS,
+        hashes::COMMANDS,
     ]
     .into_iter()
     .flatten()

@@ -102,6 +102,8 @@ pub enum Group {
     Generic,
     /// Sets.
     Set,
+    /// Hashes.
+    Hash,
     /// The connection itself.
     Connection,
     /// The server.
@@ -117,6 +119,7 @@ impl Group {
             Self::String => "string",
             Self::Generic => "generic",
             Self::Set => "set",
+            Self::Hash => "hash",
             Self::Connection => "connection",
             Self::Server => "server",
             Self::Cluster => "cluster",
@@ -129,6 +132,7 @@ impl Group {
             Self::String => Some("string"),
             Self::Generic => Some("keyspace"),
             Self::Set => Some("set"),
+            Self::Hash => Some("hash"),
             Self::Connection => Some("connection"),
             Self::Server | Self::Cluster => None,
         }
