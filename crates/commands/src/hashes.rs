@@ -219,7 +219,7 @@ pub static COMMANDS: &[Command<Handler>] = &[
         .flags(WRITE_FAST)
         .keys(UPDATE_ONE)
         .docs(Group::Hash, "2.0.0", "Sets fields of a hash.")
-        .complexity("O(N) with N the number of fields given")
+        .complexity("O(1) for each field given")
         .history(&[("4.0.0", "Several fields.")])
         .args(&[key("key"), block("data").many().of(PAIR)]),
     // Dragonfly's words are five at least, Redis's six.
