@@ -288,8 +288,8 @@ pub fn tame(words: &mut Words, random: &mut Random, place: Place<'_>) {
                 *word = (offset % STRING_MAX).to_string().into_bytes();
             }
         }
-        "expire" | "setex" => delay(words, 2, random),
-        "pexpire" | "psetex" => delay(words, 2, random),
+        "expire" | "setex" | "hexpire" => delay(words, 2, random),
+        "pexpire" | "psetex" | "hpexpire" => delay(words, 2, random),
         "wait" => {
             if let Some(word) = words.get_mut(2)
                 && number(word).is_some_and(|number| number >= 0)
@@ -307,6 +307,7 @@ pub fn tame(words: &mut Words, random: &mut Random, place: Place<'_>) {
             }
         }
         "set" | "getex" | "msetex" | "increx" => {
+        "set" | "getex" | "msetex" | "increx" | "hgetex" | "hsetex" => {
             for at in 1..words.len() {
                 if matches!(lower(&words[at - 1]).as_str(), "ex" | "px") {
                     delay(words, at, random);

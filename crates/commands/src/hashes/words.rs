@@ -128,6 +128,8 @@ pub(super) struct Options {
     pub(super) of_fields: Presence,
     /// The same of the key.
     pub(super) of_key: Presence,
+    /// Whether there are both KEEPTTL and PERSIST.
+    is_mixed: bool,
 }
 
 /// The time of a call, and the name of its command.
@@ -160,7 +162,16 @@ impl Options {
                 options.take_other(args, at, takes, call)?
             };
         }
-        if options.fields.is_empty() { Err(FIELDS_MISSING) } else { Ok(options) }
+        if options.fields.is_empty() {
+            return Err(FIELDS_MISSING);
+        }
+        // Redis reads the options of both commands alike, and looks in the end whose they are.
+        let is_foreign = match takes {
+            Takes::Hexpire => false,
+            Takes::Hgetex => options.change == Change::Keep || options.of_fields != Presence::Any,
+            Takes::Hsetex => options.change == Change::Persist,
+        };
+        if is_foreign || options.is_mixed { Err(UNKNOWN) } else { Ok(options) }
     }
 
     /// FIELDS, a count, and so many fields or pairs; returns where the next word is.
@@ -236,24 +247,16 @@ impl Options {
             self.change = Change::At(at);
             return Ok(next.saturating_add(1));
         }
-        let sets = takes == Takes::Hsetex;
         match word {
-            _ if is(b"persist") && !sets => {
-                self.check_change(takes)?;
-                self.change = Change::Persist;
-            }
-            _ if is(b"keepttl") && sets => {
-                self.check_change(takes)?;
-                self.change = Change::Keep;
-            }
-            _ if is(b"persist") || is(b"keepttl") => return Err(UNKNOWN),
-            _ if sets && (is(b"fnx") || is(b"fxx")) => {
+            _ if is(b"persist") => self.keep_or_persist(Change::Persist, takes)?,
+            _ if is(b"keepttl") => self.keep_or_persist(Change::Keep, takes)?,
+            _ if is(b"fnx") || is(b"fxx") => {
                 if self.of_fields != Presence::Any {
                     return Err(FIELD_CONDITIONS);
                 }
                 self.of_fields = if is(b"fnx") { Presence::Absent } else { Presence::Present };
             }
-            _ if sets && (is(b"nx") || is(b"xx")) => {
+            _ if takes == Takes::Hsetex && (is(b"nx") || is(b"xx")) => {
                 let wanted = if is(b"nx") { Presence::Absent } else { Presence::Present };
                 if self.of_key != Presence::Any && self.of_key != wanted {
                     return Err(Failure::Syntax);
@@ -263,6 +266,16 @@ impl Options {
             _ => return Err(unknown(word)),
         }
         Ok(next)
+    }
+
+    /// Takes KEEPTTL or PERSIST. No command has both, and Redis sees that only in the end.
+    fn keep_or_persist(&mut self, change: Change, takes: Takes) -> Result<(), Failure> {
+        if matches!(self.change, Change::At(_)) || self.change == change {
+            self.check_change(takes)?;
+        }
+        self.is_mixed |= self.change != Change::Unsaid;
+        self.change = change;
+        Ok(())
     }
 
     /// Only one word may say what becomes of expiries.
