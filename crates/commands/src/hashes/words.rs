@@ -165,6 +165,10 @@ impl Options {
         if options.fields.is_empty() {
             return Err(FIELDS_MISSING);
         }
+        let Condition { nx, xx, gt, lt } = options.condition;
+        if [nx, xx, gt, lt].into_iter().filter(|taken| *taken).count() > 1 {
+            return Err(CONDITIONS);
+        }
         // Redis reads the options of both commands alike, and looks in the end whose they are.
         let is_foreign = match takes {
             Takes::Hexpire => false,
@@ -205,20 +209,16 @@ impl Options {
     }
 
     fn take_condition(&mut self, word: &[u8]) -> Result<(), Failure> {
-        let Condition { nx, xx, gt, lt } = self.condition;
-        let mut taken = Condition::default();
         let is = |token: &[u8]| word.eq_ignore_ascii_case(token);
-        match word {
-            _ if is(b"nx") => taken.nx = true,
-            _ if is(b"xx") => taken.xx = true,
-            _ if is(b"gt") => taken.gt = true,
-            _ if is(b"lt") => taken.lt = true,
+        let Condition { nx, xx, gt, lt } = &mut self.condition;
+        let taken = match word {
+            _ if is(b"nx") => nx,
+            _ if is(b"xx") => xx,
+            _ if is(b"gt") => gt,
+            _ if is(b"lt") => lt,
             _ => return Err(unknown(word)),
-        }
-        if (nx || xx || gt || lt) && taken != self.condition {
-            return Err(CONDITIONS);
-        }
-        self.condition = taken;
+        };
+        *taken = true;
         Ok(())
     }
 
