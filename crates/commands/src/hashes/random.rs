@@ -6,6 +6,7 @@ use values::typed::{HashField, HashRef, Hashes};
 
 use crate::context::{Context, reply_value};
 use crate::failure::{Failure, Outcome};
+use crate::picks::{AT_ONCE_MAX, Picks};
 use crate::random::Random;
 
 const LEAST: Failure = Failure::text(
@@ -50,9 +51,16 @@ pub(super) fn hrandfield(ctx: &mut Context<'_>) -> Outcome {
             hash.sample(count, || random.draw(), |field| write(reply, field, with_values));
         }
         Draw::Independent(count) => {
-            budget.allow(count)?;
+            let is_long = is_long(hash, count);
+            budget.allow(if is_long { usize::MAX } else { count })?;
             begin(reply, count, with_values);
-            repeated(hash, count, &mut random, |field| write(reply, field, with_values));
+            if is_long {
+                let mut picks = Picks::new(reply.is_resp3());
+                hash.for_each(|field| picks.push(|reply| write(reply, field, with_values)));
+                picks.draw(count as u64, random, reply);
+            } else {
+                repeated(hash, count, &mut random, |field| write(reply, field, with_values));
+            }
         }
     }
     Ok(())
@@ -74,6 +82,12 @@ fn options(ctx: &Context<'_>) -> Result<(Draw, bool), Failure> {
     }
     let times = usize::try_from(count.unsigned_abs()).map_err(|_| OUT_OF_RANGE)?;
     Ok((if count < 0 { Draw::Independent(times) } else { Draw::Different(times) }, with_values))
+}
+
+/// Whether a reply of so many fields would take too much memory at once.
+fn is_long(hash: HashRef<'_>, count: usize) -> bool {
+    let each = hash.memory().div_ceil(hash.stored().max(1));
+    each.saturating_mul(count) > AT_ONCE_MAX
 }
 
 /// Draws so many fields one by one, each from all.

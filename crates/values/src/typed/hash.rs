@@ -106,6 +106,15 @@ impl<'e> HashRef<'e> {
         }
     }
 
+    /// Bytes of memory of all that is stored.
+    pub fn memory(&self) -> usize {
+        match self.form {
+            Form::PackedHash(run) => run.len(),
+            Form::Hash(hash) => hash.memory(),
+            _ => 0,
+        }
+    }
+
     /// Whether there is no field.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
