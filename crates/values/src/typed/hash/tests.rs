@@ -203,8 +203,7 @@ impl Pair {
 
     /// Compares all that is there, by a walk and by scans.
     fn check(&self) {
-        let living: Vec<(&Vec<u8>, &(Vec<u8>, Option<u64>))> =
-            self.model.iter().filter(|(_, (_, at))| self.is_ahead(*at)).collect();
+        let living: Vec<_> = self.model.iter().filter(|(_, (_, at))| self.is_ahead(*at)).collect();
         let view = self.view();
         assert_eq!(view.len(), living.len());
         assert_eq!(view.is_empty(), living.is_empty());
