@@ -308,12 +308,6 @@ pub fn tame(words: &mut Words, random: &mut Random, place: Place<'_>) {
                 *word = (count % DRAWS_MAX).to_string().into_bytes();
             }
         }
-        "set" | "getex" | "msetex" | "increx" => {
-        "set" | "getex" | "msetex" | "increx" | "hgetex" | "hsetex" => {
-            for at in 1..words.len() {
-                if matches!(lower(&words[at - 1]).as_str(), "ex" | "px") {
-                    delay(words, at, random);
-                }
         "set" | "getex" | "msetex" | "increx" => delay_options(words, random),
         "hgetex" | "hsetex" => {
             delay_options(words, random);

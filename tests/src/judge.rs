@@ -246,7 +246,7 @@ fn is_error(value: &Value) -> bool {
     matches!(value, Value::Error(_))
 }
 
-/// Arrays of strings, and maps.
+/// Arrays of strings, sets, and maps.
 fn unordered(ours: &Value, theirs: &Value) -> bool {
     let sorted = |items: &[Value]| {
         let mut texts: Vec<String> = items.iter().map(Value::to_string).collect();
@@ -256,7 +256,7 @@ fn unordered(ours: &Value, theirs: &Value) -> bool {
     match (ours, theirs) {
         (Value::Array(a), Value::Array(b)) | (Value::Set(a), Value::Set(b)) => {
             a.len() == b.len() && sorted(a) == sorted(b)
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && sorted(a) == sorted(b),
+        }
         (Value::Map(a), Value::Map(b)) => {
             let pairs = |items: &[(Value, Value)]| {
                 let pair = |(key, value): &(Value, Value)| vec![key.clone(), value.clone()];

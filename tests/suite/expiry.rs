@@ -235,14 +235,18 @@ fn members_of_a_set_expire_and_take_the_key_along() {
     assert_eq!(client.run("SDIFF some all").items().len(), 2);
     assert_eq!(client.run("SPOP some 10").items().len(), 2);
     assert_eq!(client.run("DBSIZE").int(), 0);
+}
+
 /// A server with a hash that is packed, or in a table.
 fn with_hash(packed: bool) -> (Server, Client) {
     let server = Server::start(&["--enable-debug-command", "yes"]);
+    let mut client = server.connect();
     let fields = if packed { "128" } else { "0" };
     client.run(&format!("CONFIG SET hash-max-listpack-entries {fields}"));
     (server, client)
 }
 
+#[test]
 fn a_field_is_there_up_to_its_deadline_and_not_beyond() {
     type Check = (&'static str, fn(&Value) -> bool);
     let checks: [Check; 11] = [
@@ -257,6 +261,7 @@ fn a_field_is_there_up_to_its_deadline_and_not_beyond() {
         ("HRANDFIELD h 5", |reply| reply.items().len() == 2),
         ("HPTTL h FIELDS 1 f", |reply| reply.items()[0].int() >= 0),
         ("HGETEX h FIELDS 1 f", |reply| !reply.items()[0].is_nothing()),
+    ];
     for packed in [true, false] {
         let (_server, mut client) = with_hash(packed);
         for (command, is_there) in checks {
@@ -266,6 +271,7 @@ fn a_field_is_there_up_to_its_deadline_and_not_beyond() {
                 client.run(&format!("HPEXPIREAT h {deadline} FIELDS 1 f"));
                 watch(&mut client, command, is_there, deadline);
             }
+        }
         client.run("DEL h");
         for command in ["EXISTS h", "HLEN h", "DEL h"] {
             let deadline = now_ms() + 20;
@@ -277,8 +283,11 @@ fn a_field_is_there_up_to_its_deadline_and_not_beyond() {
             } else {
                 watch(&mut client, command, is_there, deadline);
             }
+        }
+    }
 }
 
+#[test]
 fn a_field_that_has_expired_is_not_there_for_writers_either() {
     let nil = || Value::Array(vec![Value::NullBulk]);
     let one = |number| Value::Array(vec![Value::Integer(number)]);
@@ -309,17 +318,22 @@ fn a_field_that_has_expired_is_not_there_for_writers_either() {
             assert_eq!(client.read(), expected, "{command}");
             let ttl = client.read().items()[0].int();
             assert!(ttl < 0 || command.contains("100"), "{command} left a TTL of {ttl}");
+        }
+    }
 }
 
+#[test]
 fn fields_that_have_expired_go_although_nobody_asks() {
     for packed in [true, false] {
         let (_server, mut client) = with_hash(packed);
         let deadline = now_ms() + 300;
         for key in 0..500 {
             client.run(&format!("HSETEX gone:{key} PXAT {deadline} FIELDS 2 f value g value"));
+        }
         client.run("HSET stays f value");
         client.run(&format!("HSETEX stays PXAT {deadline} FIELDS 1 long <x*10>"));
         wait::until("the deadline", || now_ms() >= deadline);
         wait::within(SOON, "hashes without fields are removed", || client.run("DBSIZE").int() == 1);
         assert_eq!(client.run("HLEN stays").int(), 1);
+    }
 }

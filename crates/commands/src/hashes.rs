@@ -62,13 +62,13 @@ pub static COMMANDS: &[Command<Handler>] = &[
     Command::<Handler>::new("fieldexpire", -4, expiry::fieldexpire)
         .flags(CHANGE_FAST)
         .keys(UPDATE_ONE)
-        .docs(Group::Generic, "dragonfly", "Lets fields of a hash expire after so many seconds.")
+        .docs(Group::Generic, "dragonfly", "Lets fields or members expire after so many seconds.")
         .complexity("O(N) with N the number of fields given")
         .args(&[key("key"), integer("seconds"), string("field").many()]),
     Command::<Handler>::new("fieldttl", 3, expiry::fieldttl)
         .flags(READ_FAST)
         .keys(READ_ONE)
-        .docs(Group::Generic, "dragonfly", "Tells in how many seconds a field of a hash expires.")
+        .docs(Group::Generic, "dragonfly", "Tells in how many seconds a field or member expires.")
         .complexity("O(1)")
         .tips(&[tips::NONDETERMINISTIC])
         .args(&[key("key"), string("field")]),

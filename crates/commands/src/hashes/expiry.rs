@@ -6,7 +6,8 @@
 use std::ops::Range;
 
 use protocol::reply::Reply;
-use values::typed::{HashMut, Hashes};
+use values::Value;
+use values::typed::{HashMut, Hashes, Sets};
 
 use super::words::{Call, Options, Takes, exact_fields, time};
 use crate::context::{Args, Context};
@@ -66,7 +67,7 @@ fn answer_each(
     Ok(())
 }
 
-fn reply_each(reply: &mut Reply<'_>, fields: Range<usize>, answer: impl Fn(usize) -> i64) {
+fn reply_each(reply: &mut Reply<'_>, fields: Range<usize>, mut answer: impl FnMut(usize) -> i64) {
     reply.array(fields.len());
     fields.for_each(|at| reply.integer(answer(at)));
 }
@@ -155,26 +156,36 @@ pub(super) fn lifetime(
     at.ok_or(Failure::NotInteger)
 }
 
+/// Of a hash or of a set.
 pub(super) fn fieldexpire(ctx: &mut Context<'_>) -> Outcome {
-    let (args, now_ms) = (ctx.args, ctx.now_ms);
+    let (key, args, now_ms) = (ctx.key(0), ctx.args, ctx.now_ms);
     let at = lifetime(args, 2, now_ms, ctx.name)?;
-    answer_each(
-        ctx,
-        3..args.len(),
-        |hash, name| {
-            if hash.expire(name, Some(at)) { DONE } else { NO_FIELD }
-        },
-    )
+    let code = |done| if done { DONE } else { NO_FIELD };
+    let words = 3..args.len();
+    if let Ok((Some(_), _)) = ctx.look::<Sets>(&key) {
+        ctx.edit::<Sets, _>(&key, |set, reply| {
+            reply_each(reply, words, |word| code(set.expire(Value::of(args.get(word)), Some(at))));
+            Ok(())
+        })?;
+        return Ok(());
+    }
+    answer_each(ctx, words, |hash, name| code(hash.expire(name, Some(at))))
 }
 
+/// Of a hash or of a set.
 pub(super) fn fieldttl(ctx: &mut Context<'_>) -> Outcome {
     let (key, name, now_ms) = (ctx.key(0), ctx.args.get(2), ctx.now_ms);
+    let answer = |found: Option<Option<u64>>| match found {
+        None => FIELDTTL_NO_FIELD,
+        Some(None) => NO_EXPIRY,
+        Some(Some(at)) => signed(seconds(at.saturating_sub(now_ms))),
+    };
+    if let Ok((Some(set), reply)) = ctx.look::<Sets>(&key) {
+        reply.integer(answer(set.expires_at(Value::of(name))));
+        return Ok(());
+    }
     let (hash, reply) = ctx.read::<Hashes>(&key)?;
-    reply.integer(match hash.map(|hash| hash.get(name).map(|field| field.expires_at)) {
-        None => FIELDTTL_NO_KEY,
-        Some(None) => FIELDTTL_NO_FIELD,
-        Some(Some(None)) => NO_EXPIRY,
-        Some(Some(Some(at))) => signed(seconds(at.saturating_sub(now_ms))),
-    });
+    let found = hash.map(|hash| hash.get(name).map(|field| field.expires_at));
+    reply.integer(found.map_or(FIELDTTL_NO_KEY, answer));
     Ok(())
 }
