@@ -24,6 +24,8 @@ const COMPARABLE_WEIGHT: usize = 8;
 const SOON: i64 = 9_999_999;
 /// The longest string that SETRANGE may make, but for those it refuses to.
 const STRING_MAX: i64 = 70_000;
+/// Fields that a call may say that it names.
+const FIELDS_MAX: i64 = 1_000_000;
 /// Members that a call may ask to be drawn, one by one.
 const DRAWS_MAX: i64 = 1000;
 /// The longest string there can be.
@@ -306,14 +308,53 @@ pub fn tame(words: &mut Words, random: &mut Random, place: Place<'_>) {
                 *word = (count % DRAWS_MAX).to_string().into_bytes();
             }
         }
-        "set" | "getex" | "msetex" | "increx" => {
-            for at in 1..words.len() {
-                if matches!(lower(&words[at - 1]).as_str(), "ex" | "px") {
-                    delay(words, at, random);
-                }
+        "set" | "getex" | "msetex" | "increx" => delay_options(words, random),
+        "hgetex" | "hsetex" => {
+            delay_options(words, random);
+            tame_fields(words);
+            if name == "hsetex" {
+                tell_apart(words);
             }
         }
+        "hexpire" | "hpexpire" => {
+            delay(words, 2, random);
+            tame_fields(words);
+        }
+        "hexpireat" | "hpexpireat" => tame_fields(words),
         _ => {}
+    }
+}
+
+/// Puts off what the words EX and PX would let expire during the run.
+fn delay_options(words: &mut Words, random: &mut Random) {
+    for at in 1..words.len() {
+        if matches!(lower(&words[at - 1]).as_str(), "ex" | "px") {
+            delay(words, at, random);
+        }
+    }
+}
+
+/// Cuts counts of fields that are beyond all sense: Redis 8.6 dies of some.
+fn tame_fields(words: &mut Words) {
+    for at in 1..words.len() {
+        if lower(&words[at - 1]) == "fields"
+            && number(&words[at]).is_some_and(|count| count > FIELDS_MAX)
+        {
+            words[at] = FIELDS_MAX.to_string().into_bytes();
+        }
+    }
+}
+
+/// Makes words that stand behind FIELDS at even distances different: Redis 8.6 dies of an HSETEX
+/// that sets a field twice.
+fn tell_apart(words: &mut Words) {
+    let found = words.iter().position(|word| lower(word) == "fields");
+    let first = found.map_or(words.len(), |at| at + 2);
+    let mut seen = BTreeSet::new();
+    for at in (first..words.len()).step_by(2) {
+        while !seen.insert(words[at].clone()) {
+            words[at].push(b'_');
+        }
     }
 }
 

@@ -246,7 +246,7 @@ fn is_error(value: &Value) -> bool {
     matches!(value, Value::Error(_))
 }
 
-/// Arrays of strings.
+/// Arrays of strings, sets, and maps.
 fn unordered(ours: &Value, theirs: &Value) -> bool {
     let sorted = |items: &[Value]| {
         let mut texts: Vec<String> = items.iter().map(Value::to_string).collect();
@@ -256,6 +256,13 @@ fn unordered(ours: &Value, theirs: &Value) -> bool {
     match (ours, theirs) {
         (Value::Array(a), Value::Array(b)) | (Value::Set(a), Value::Set(b)) => {
             a.len() == b.len() && sorted(a) == sorted(b)
+        }
+        (Value::Map(a), Value::Map(b)) => {
+            let pairs = |items: &[(Value, Value)]| {
+                let pair = |(key, value): &(Value, Value)| vec![key.clone(), value.clone()];
+                items.iter().map(pair).map(Value::Array).collect::<Vec<_>>()
+            };
+            sorted(&pairs(a)) == sorted(&pairs(b))
         }
         _ => false,
     }
@@ -281,6 +288,9 @@ fn clock(ours: &Value, theirs: &Value) -> bool {
     match (ours, theirs) {
         (Value::Integer(a), Value::Integer(b)) => {
             *a > 0 && *b > 0 && a.abs_diff(*b) < CLOCK_TOLERANCE
+        }
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b || clock(a, b))
         }
         _ => false,
     }

@@ -24,8 +24,20 @@ use tests::tree::{self, Call};
 use lanes::{Pair, Run};
 
 /// Commands that make and look at keys: what others are mixed with where they alone are compared.
-const SUPPORT: &[&str] =
-    &["set", "get", "append", "incr", "del", "expireat", "pexpiretime", "mget"];
+const SUPPORT: &[&str] = &[
+    "set",
+    "get",
+    "append",
+    "incr",
+    "del",
+    "expireat",
+    "pexpiretime",
+    "mget",
+    "hset",
+    "hgetall",
+    "hlen",
+    "hincrby",
+];
 /// Share of all commands that goes to each newer server, and to none.
 const SIDE_SHARE: usize = 8;
 

@@ -236,3 +236,104 @@ fn members_of_a_set_expire_and_take_the_key_along() {
     assert_eq!(client.run("SPOP some 10").items().len(), 2);
     assert_eq!(client.run("DBSIZE").int(), 0);
 }
+
+/// A server with a hash that is packed, or in a table.
+fn with_hash(packed: bool) -> (Server, Client) {
+    let server = Server::start(&["--enable-debug-command", "yes"]);
+    let mut client = server.connect();
+    let fields = if packed { "128" } else { "0" };
+    client.run(&format!("CONFIG SET hash-max-listpack-entries {fields}"));
+    (server, client)
+}
+
+#[test]
+fn a_field_is_there_up_to_its_deadline_and_not_beyond() {
+    type Check = (&'static str, fn(&Value) -> bool);
+    let checks: [Check; 11] = [
+        ("HGET h f", |reply| !reply.is_nothing()),
+        ("HMGET h g f", |reply| !reply.items()[1].is_nothing()),
+        ("HEXISTS h f", |reply| reply.int() == 1),
+        ("HLEN h", |reply| reply.int() == 2),
+        ("HSTRLEN h f", |reply| reply.int() == 5),
+        ("HGETALL h", |reply| reply.items().len() == 4),
+        ("HKEYS h", |reply| reply.items().len() == 2),
+        ("HVALS h", |reply| reply.items().len() == 2),
+        ("HRANDFIELD h 5", |reply| reply.items().len() == 2),
+        ("HPTTL h FIELDS 1 f", |reply| reply.items()[0].int() >= 0),
+        ("HGETEX h FIELDS 1 f", |reply| !reply.items()[0].is_nothing()),
+    ];
+    for packed in [true, false] {
+        let (_server, mut client) = with_hash(packed);
+        for (command, is_there) in checks {
+            for ttl in [2, 30] {
+                client.run("HSET h f value g value");
+                let deadline = now_ms() + ttl;
+                client.run(&format!("HPEXPIREAT h {deadline} FIELDS 1 f"));
+                watch(&mut client, command, is_there, deadline);
+            }
+        }
+        client.run("DEL h");
+        for command in ["EXISTS h", "HLEN h", "DEL h"] {
+            let deadline = now_ms() + 20;
+            client.run(&format!("HSETEX h PXAT {deadline} FIELDS 2 f value g value"));
+            let is_there: fn(&Value) -> bool = |reply| reply.int() > 0;
+            if command == "DEL h" {
+                wait::until("the deadline", || now_ms() >= deadline);
+                assert_eq!(client.run(command).int(), 0);
+            } else {
+                watch(&mut client, command, is_there, deadline);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_field_that_has_expired_is_not_there_for_writers_either() {
+    let nil = || Value::Array(vec![Value::NullBulk]);
+    let one = |number| Value::Array(vec![Value::Integer(number)]);
+    for (command, expected) in [
+        ("HSET h f new", Value::Integer(1)),
+        ("HSETNX h f new", Value::Integer(1)),
+        ("HINCRBY h f 3", Value::Integer(3)),
+        ("HINCRBYFLOAT h f 1.5", Value::from("1.5")),
+        ("HDEL h f", Value::Integer(0)),
+        ("HEXPIRE h 100 FIELDS 1 f", one(-2)),
+        ("HPERSIST h FIELDS 1 f", one(-2)),
+        ("HGETDEL h FIELDS 1 f", nil()),
+        ("HGETEX h PERSIST FIELDS 1 f", nil()),
+        ("HSETEX h KEEPTTL FIELDS 1 f new", Value::Integer(1)),
+        ("HSETEX h FNX FIELDS 1 f new", Value::Integer(1)),
+        ("HSETEX h FXX FIELDS 1 f new", Value::Integer(0)),
+        ("HSETEX h NX 100 f new", Value::Integer(1)),
+        ("FIELDEXPIRE h 100 f", one(-2)),
+        ("FIELDTTL h f", Value::Integer(-3)),
+    ] {
+        for packed in [true, false] {
+            let (_server, mut client) = with_hash(packed);
+            client.run("HSET h f 77 g x");
+            client.send(b"HPEXPIRE h 1 FIELDS 1 f\r\nDEBUG SLEEP 0.005\r\n");
+            client.send(format!("{command}\r\nHTTL h FIELDS 1 f\r\n").as_bytes());
+            assert_eq!(client.read(), one(1));
+            assert_eq!(client.read(), Value::Simple("OK".into()));
+            assert_eq!(client.read(), expected, "{command}");
+            let ttl = client.read().items()[0].int();
+            assert!(ttl < 0 || command.contains("100"), "{command} left a TTL of {ttl}");
+        }
+    }
+}
+
+#[test]
+fn fields_that_have_expired_go_although_nobody_asks() {
+    for packed in [true, false] {
+        let (_server, mut client) = with_hash(packed);
+        let deadline = now_ms() + 300;
+        for key in 0..500 {
+            client.run(&format!("HSETEX gone:{key} PXAT {deadline} FIELDS 2 f value g value"));
+        }
+        client.run("HSET stays f value");
+        client.run(&format!("HSETEX stays PXAT {deadline} FIELDS 1 long <x*10>"));
+        wait::until("the deadline", || now_ms() >= deadline);
+        wait::within(SOON, "hashes without fields are removed", || client.run("DBSIZE").int() == 1);
+        assert_eq!(client.run("HLEN stays").int(), 1);
+    }
+}

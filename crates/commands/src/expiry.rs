@@ -11,9 +11,9 @@ use crate::spec::{Access, Flags, Group, KeySpec, tips};
 use crate::{Command, Context, Failure, Handler, Outcome};
 
 /// What TTL answers for a key that is not there.
-const NO_KEY: i64 = -2;
+pub(crate) const NO_KEY: i64 = -2;
 /// What TTL answers for a key that never expires.
-const NO_EXPIRY: i64 = -1;
+pub(crate) const NO_EXPIRY: i64 = -1;
 
 const WRITE: Flags = Flags::WRITE.union(Flags::FAST);
 const READ: Flags = Flags::READONLY.union(Flags::FAST);
@@ -140,21 +140,21 @@ fn deadline(count: i64, unit: Unit, from: i64) -> Option<i64> {
 }
 
 /// A time as Redis has it, in 63 bits.
-fn signed(unix_ms: u64) -> i64 {
+pub(crate) fn signed(unix_ms: u64) -> i64 {
     i64::try_from(unix_ms).unwrap_or(i64::MAX)
 }
 
 /// On what expiry a key may have so far its new one depends.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-struct Condition {
+pub(crate) struct Condition {
     /// None.
-    nx: bool,
+    pub(crate) nx: bool,
     /// Any.
-    xx: bool,
+    pub(crate) xx: bool,
     /// An earlier one.
-    gt: bool,
+    pub(crate) gt: bool,
     /// A later one, or none.
-    lt: bool,
+    pub(crate) lt: bool,
 }
 
 impl Condition {
@@ -183,9 +183,9 @@ impl Condition {
         Ok(condition)
     }
 
-    /// Whether a key that expires at `current` may expire at `new` instead. No expiry counts as one
+    /// Whether what expires at `current` may expire at `new` instead. No expiry counts as one
     /// in the infinite future.
-    fn allows(self, current: Option<i64>, new: i64) -> bool {
+    pub(crate) fn allows(self, current: Option<i64>, new: i64) -> bool {
         let Self { nx, xx, gt, lt } = self;
         !(nx && current.is_some()
             || xx && current.is_none()

@@ -23,6 +23,7 @@ pub mod expiry;
 pub mod failure;
 mod found;
 pub mod generic;
+pub mod hashes;
 pub mod lists;
 mod long_double;
 pub mod object;
@@ -54,6 +55,7 @@ pub fn families() -> impl Iterator<Item = &'static Command<Handler>> {
         expiry::COMMANDS,
         scan::COMMANDS,
         sets::COMMANDS,
+        hashes::COMMANDS,
     ]
     .into_iter()
     .flatten()

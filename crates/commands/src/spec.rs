@@ -104,6 +104,8 @@ pub enum Group {
     Generic,
     /// Sets.
     Set,
+    /// Hashes.
+    Hash,
     /// The connection itself.
     Connection,
     /// The server.
@@ -120,6 +122,7 @@ impl Group {
             Self::List => "list",
             Self::Generic => "generic",
             Self::Set => "set",
+            Self::Hash => "hash",
             Self::Connection => "connection",
             Self::Server => "server",
             Self::Cluster => "cluster",
@@ -133,6 +136,7 @@ impl Group {
             Self::List => Some("list"),
             Self::Generic => Some("keyspace"),
             Self::Set => Some("set"),
+            Self::Hash => Some("hash"),
             Self::Connection => Some("connection"),
             Self::Server | Self::Cluster => None,
         }

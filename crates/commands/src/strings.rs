@@ -39,6 +39,8 @@ const READ_ONE: &[KeySpec] = &[KeySpec::one(Access::READ)];
 const EXCHANGE_ONE: &[KeySpec] = &[KeySpec::one(Access::EXCHANGE)];
 const READ_TWO: &[KeySpec] = &[KeySpec::new(1, Find::Range { last: 1, step: 1 }, Access::READ)];
 
+const NOT_STRING: Failure =
+    Failure::text("ERR Key should be of string type if conditions are specified");
 const BAD_CONDITION: Failure =
     Failure::text("ERR Invalid condition. Use IFEQ, IFNE, IFDEQ, or IFDNE");
 
@@ -511,6 +513,11 @@ fn delex(ctx: &mut Context<'_>) -> Outcome {
         2 => remove_if(ctx, || Ok(Condition::Always)),
         4 => {
             let (word, with) = (Capitals::of(ctx.args.get(2)), ctx.args.get(3));
+            let (key, now_ms) = (ctx.key(0), ctx.now_ms);
+            let found = ctx.db(&key).get(&key, now_ms);
+            if found.is_some_and(|entry| entry.string().is_none()) {
+                return Err(NOT_STRING);
+            }
             // Redis looks at the condition only when there is something to remove.
             remove_if(ctx, || {
                 let comparison = Comparison::of(word.bytes(), with).ok_or(BAD_CONDITION)?;

@@ -329,6 +329,21 @@ impl Block<Paired> {
         self.bytes(frame.key_end..frame.expiry().start)
     }
 
+    /// Field and value of a block in a table, for as long as the table is borrowed.
+    #[inline]
+    pub fn texts_of<'table>(field: &Ref<'table, Self>) -> (&'table [u8], &'table [u8]) {
+        let frame = field.frame();
+        let text = |range: Range<usize>| {
+            // SAFETY: as in `bytes`; the block stays, and nobody changes it, while the table is
+            // borrowed, for `field` only points to it.
+            unsafe {
+                let start = field.start.as_ptr().add(range.start);
+                std::slice::from_raw_parts::<'table, u8>(start, range.len())
+            }
+        };
+        (text(frame.key..frame.key_end), text(frame.key_end..frame.expiry().start))
+    }
+
     /// Replaces value and expiry.
     #[inline]
     pub(crate) fn set(&mut self, value: &[u8], expires_at: Option<u64>) {

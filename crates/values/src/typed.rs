@@ -27,7 +27,7 @@ mod list;
 pub mod set;
 mod sorted_set;
 
-pub use hash::{HashMut, HashRef, Hashes};
+pub use hash::{HashField, HashMut, HashRef, Hashes};
 pub use list::{ListMut, ListRef, Lists};
 pub use set::{SetMut, SetRef, Sets};
 pub use sorted_set::{SortedSetMut, SortedSetRef, SortedSets};

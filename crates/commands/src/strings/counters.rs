@@ -7,9 +7,9 @@ use crate::context::{Context, string_of};
 use crate::failure::{Failure, Outcome};
 use crate::long_double::LongDouble;
 
-const OVERFLOW: Failure = Failure::text("ERR increment or decrement would overflow");
+pub(crate) const OVERFLOW: Failure = Failure::text("ERR increment or decrement would overflow");
 const DECREMENT_OVERFLOW: Failure = Failure::text("ERR decrement would overflow");
-const NOT_FINITE: Failure = Failure::text("ERR increment would produce NaN or Infinity");
+pub(crate) const NOT_FINITE: Failure = Failure::text("ERR increment would produce NaN or Infinity");
 
 pub(super) fn incr(ctx: &mut Context<'_>) -> Outcome {
     increment(ctx, 1)
@@ -74,7 +74,7 @@ pub(super) fn incrbyfloat(ctx: &mut Context<'_>) -> Outcome {
 }
 
 /// A stored float.
-pub(super) fn float(value: Value<'_>) -> Result<LongDouble, Failure> {
+pub(crate) fn float(value: Value<'_>) -> Result<LongDouble, Failure> {
     match value {
         Value::Int(number) => Ok(LongDouble::from_i64(number)),
         _ => value.with_bytes(LongDouble::parse).ok_or(Failure::NotFloat),

@@ -101,16 +101,34 @@ pub fn len(run: &[u8]) -> usize {
 /// The field of this name.
 #[inline]
 pub fn find<'a>(run: &'a [u8], name: Value<'_>) -> Option<Field<'a>> {
+    look(run, name).ok()
+}
+
+/// The field of this name, or how many fields there are, none of which has it.
+#[inline]
+pub fn look<'a>(run: &'a [u8], name: Value<'_>) -> Result<Field<'a>, usize> {
     let name = Encoded::of(name);
-    let mut at = 0;
+    let (mut at, mut count) = (0, 0);
     while at < run.len() {
         let name_at = name_of(run, at);
         if name.is_at(run, name_at) {
-            return field_at(run, at);
+            return field_at(run, at).ok_or(count);
         }
         at = skip(run, skip(run, name_at));
+        count += 1;
     }
-    None
+    Err(count)
+}
+
+/// Puts a field with its value and its expiry in the place of a range.
+#[inline]
+pub fn put<'a>(
+    range: Range<usize>,
+    name: Value<'a>,
+    value: Value<'a>,
+    expires_at: Option<u64>,
+) -> Splice<'a> {
+    Splice::new(range, [expiry(expires_at), Encoded::of(name), Encoded::of(value)])
 }
 
 /// Sets a field with its value and its expiry; and whether it is new.
@@ -120,16 +138,11 @@ pub fn set<'a>(
     value: Value<'a>,
     expires_at: Option<u64>,
 ) -> (Splice<'a>, bool) {
-    let found = find(run, name);
-    if let Some(field) = &found
-        && field.expires_at == expires_at
-    {
-        return (field.set_value(value), false);
+    match look(run, name) {
+        Ok(field) if field.expires_at == expires_at => (field.set_value(value), false),
+        Ok(field) => (put(field.range, name, value, expires_at), false),
+        Err(_) => (put(run.len()..run.len(), name, value, expires_at), true),
     }
-    let is_new = found.is_none();
-    let range = found.map_or(run.len()..run.len(), |field| field.range);
-    let items = [expiry(expires_at), Encoded::of(name), Encoded::of(value)];
-    (Splice::new(range, items), is_new)
 }
 
 /// Takes a field out; nothing to do when it is not there.

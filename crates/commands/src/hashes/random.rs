@@ -1,0 +1,120 @@
+//! HRANDFIELD: fields drawn at random.
+
+use protocol::number::parse_i64;
+use protocol::reply::Reply;
+use values::typed::{HashField, HashRef, Hashes};
+
+use crate::context::{Context, reply_value};
+use crate::failure::{Failure, Outcome};
+use crate::picks::{AT_ONCE_MAX, Picks};
+use crate::random::Random;
+
+const LEAST: Failure = Failure::text(
+    "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+);
+const OUT_OF_RANGE: Failure = Failure::text("ERR value is out of range");
+/// More pairs are refused, because a reply counts both halves of each.
+const PAIRS_MAX: u64 = i64::MAX.unsigned_abs() / 2;
+
+/// How many fields are drawn.
+#[derive(Clone, Copy)]
+enum Draw {
+    /// So many different ones, or all if there are fewer.
+    Different(usize),
+    /// So many, of which each is drawn from all.
+    Independent(usize),
+}
+
+pub(super) fn hrandfield(ctx: &mut Context<'_>) -> Outcome {
+    let (key, args, now_ms, budget) = (ctx.key(0), ctx.args, ctx.now_ms, ctx.budget());
+    let mut random = Random::new(now_ms);
+    if args.len() == 2 {
+        let (hash, reply) = ctx.read::<Hashes>(&key)?;
+        match hash.and_then(|hash| hash.random(|| random.draw())) {
+            Some(field) => reply_value(reply, field.name),
+            None => reply.null(),
+        }
+        return Ok(());
+    }
+    let (draw, with_values) = options(ctx)?;
+    let (hash, reply) = ctx.read::<Hashes>(&key)?;
+    let Some(hash) = hash else {
+        reply.array(0);
+        return Ok(());
+    };
+    match draw {
+        Draw::Different(0) | Draw::Independent(0) => reply.array(0),
+        Draw::Different(count) => {
+            budget.allow(hash.stored())?;
+            let count = count.min(hash.len());
+            begin(reply, count, with_values);
+            hash.sample(count, || random.draw(), |field| write(reply, field, with_values));
+        }
+        Draw::Independent(count) => {
+            let is_long = is_long(hash, count);
+            budget.allow(if is_long { usize::MAX } else { count })?;
+            begin(reply, count, with_values);
+            if is_long {
+                let mut picks = Picks::new(reply.is_resp3());
+                hash.for_each(|field| picks.push(|reply| write(reply, field, with_values)));
+                picks.draw(count as u64, random, reply);
+            } else {
+                repeated(hash, count, &mut random, |field| write(reply, field, with_values));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The words behind the key.
+fn options(ctx: &Context<'_>) -> Result<(Draw, bool), Failure> {
+    let count = parse_i64(ctx.args.get(2)).ok_or(Failure::NotInteger)?;
+    if count == i64::MIN {
+        return Err(LEAST);
+    }
+    let with_values = match ctx.args.len() {
+        3 => false,
+        4 if ctx.args.get(3).eq_ignore_ascii_case(b"withvalues") => true,
+        _ => return Err(Failure::Syntax),
+    };
+    if with_values && count.unsigned_abs() > PAIRS_MAX {
+        return Err(OUT_OF_RANGE);
+    }
+    let times = usize::try_from(count.unsigned_abs()).map_err(|_| OUT_OF_RANGE)?;
+    Ok((if count < 0 { Draw::Independent(times) } else { Draw::Different(times) }, with_values))
+}
+
+/// Whether a reply of so many fields would take too much memory at once.
+fn is_long(hash: HashRef<'_>, count: usize) -> bool {
+    let each = hash.memory().div_ceil(hash.stored().max(1));
+    each.saturating_mul(count) > AT_ONCE_MAX
+}
+
+/// Draws so many fields one by one, each from all.
+fn repeated<'h>(
+    hash: HashRef<'h>,
+    count: usize,
+    random: &mut Random,
+    mut visit: impl FnMut(HashField<'h>),
+) {
+    for _ in 0..count {
+        let Some(field) = hash.random(|| random.draw()) else { return };
+        visit(field);
+    }
+}
+
+/// Writes the head of a reply with so many fields; pairs are nested where the protocol has maps.
+fn begin(reply: &mut Reply<'_>, count: usize, with_values: bool) {
+    let is_flat = with_values && !reply.is_resp3();
+    reply.array(if is_flat { count.saturating_mul(2) } else { count });
+}
+
+fn write(reply: &mut Reply<'_>, field: HashField<'_>, with_values: bool) {
+    if with_values && reply.is_resp3() {
+        reply.array(2);
+    }
+    reply_value(reply, field.name);
+    if with_values {
+        reply_value(reply, field.value);
+    }
+}
