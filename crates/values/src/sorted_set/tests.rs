@@ -189,6 +189,32 @@ proptest! {
     }
 
     #[test]
+    fn a_builder_makes_what_additions_make(
+        steps in proptest::collection::vec((0..900u32, value()), 0..2000),
+    ) {
+        let (mut set, mut builder) =
+            (SortedSet::new(Hasher::new(HASHER)), Builder::new(Hasher::new(HASHER)));
+        for (number, value) in steps {
+            let sum = |old: Option<Score>| match old {
+                Some(old) => Score::new(old.get() + value).unwrap_or(old),
+                None => score(value),
+            };
+            set.update(&member(number), |old| Some(sum(old)));
+            builder.set(&member(number), sum);
+        }
+        prop_assert_eq!((builder.len(), builder.is_empty()), (set.len(), set.is_empty()));
+        let mut built = builder.finish();
+        built.check_invariants();
+        let all = |set: &SortedSet| -> Vec<_> {
+            set.range(0..usize::MAX).map(|m| (m.score(), m.key().to_vec())).collect()
+        };
+        prop_assert_eq!(all(&built), all(&set));
+        built.add(b"another", score(0.5));
+        built.remove_range(3..50, |_| {});
+        built.check_invariants();
+    }
+
+    #[test]
     fn members_of_one_score_are_in_the_order_of_their_bytes(
         numbers in proptest::collection::btree_set(0..5000u32, 0..1500),
         from in 0..5000u32,
