@@ -168,10 +168,10 @@ impl SortedSet {
         popped
     }
 
-    /// How many members come before a member; `None` if it is not there.
-    pub fn rank(&self, member: &[u8]) -> Option<usize> {
-        let block = self.members.get(member, ANY_TIME)?;
-        self.order.rank(key_of(&block))
+    /// How many members come before a member, and its score; `None` if it is not there.
+    pub fn rank(&self, member: &[u8]) -> Option<(usize, Score)> {
+        let key = key_of(&*self.members.get(member, ANY_TIME)?);
+        Some((self.order.rank(key)?, key.score))
     }
 
     /// The ranks of the members with scores between bounds.
