@@ -30,6 +30,7 @@ pub mod random;
 pub mod scan;
 pub mod sets;
 pub mod settings;
+pub mod sorted_sets;
 pub mod spec;
 pub mod strings;
 pub mod throttle;
@@ -51,6 +52,7 @@ pub fn families() -> impl Iterator<Item = &'static Command<Handler>> {
         object::COMMANDS,
         expiry::COMMANDS,
         scan::COMMANDS,
+        sorted_sets::COMMANDS,
         sets::COMMANDS,
     ]
     .into_iter()

@@ -98,6 +98,8 @@ impl Flags {
 pub enum Group {
     /// Strings.
     String,
+    /// Sorted sets.
+    SortedSet,
     /// Keys of any type.
     Generic,
     /// Sets.
@@ -115,6 +117,7 @@ impl Group {
     pub const fn name(self) -> &'static str {
         match self {
             Self::String => "string",
+            Self::SortedSet => "sorted-set",
             Self::Generic => "generic",
             Self::Set => "set",
             Self::Connection => "connection",
@@ -127,6 +130,7 @@ impl Group {
     const fn category(self) -> Option<&'static str> {
         match self {
             Self::String => Some("string"),
+            Self::SortedSet => Some("sortedset"),
             Self::Generic => Some("keyspace"),
             Self::Set => Some("set"),
             Self::Connection => Some("connection"),
