@@ -13,8 +13,8 @@ use crate::random::Random;
 const RANGE: Failure = Failure::text(
     "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
 );
-/// More members than that are drawn while they are sent, from a copy of all.
-const AT_ONCE_MEMBERS: usize = 100_000;
+/// So many members are drawn at once in any case.
+const AT_ONCE_MEMBERS: usize = 1024;
 const TOO_MANY_SCORES: Failure = Failure::text("ERR value is out of range");
 
 pub(super) fn zrandmember(ctx: &mut Context<'_>) -> Outcome {
@@ -73,7 +73,8 @@ fn repeated(
     mut random: Random,
 ) {
     show.begin(reply, times);
-    if times <= AT_ONCE_MEMBERS {
+    // The reply is not much larger than the set then.
+    if times <= set.len().max(AT_ONCE_MEMBERS) {
         return set.draw(times, || random.draw(), |name, score| show.member(reply, name, score));
     }
     let mut picks = Picks::new(reply.is_resp3());
