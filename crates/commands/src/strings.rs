@@ -11,7 +11,7 @@ pub(crate) mod counters;
 mod increx;
 mod lcs;
 mod many;
-mod ranges;
+pub(crate) mod ranges;
 mod set_options;
 
 use keyspace::db::EntryMut;

@@ -118,8 +118,8 @@ pub(super) fn getrange(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// The range from `first` to `last` of so many bytes; negative ones count from the end.
-fn part(len: usize, first: i64, last: i64) -> Range<usize> {
+/// The range from `first` to `last` of so many bytes or elements; negative ones count from the end.
+pub(crate) fn part(len: usize, first: i64, last: i64) -> Range<usize> {
     let len = i64::try_from(len).unwrap_or(i64::MAX);
     let from_start = |index: i64| if index < 0 { index.saturating_add(len) } else { index };
     let (first, last) = (from_start(first).max(0), from_start(last).min(len.saturating_sub(1)));
