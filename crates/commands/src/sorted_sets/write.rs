@@ -99,6 +99,10 @@ pub(super) fn zadd(ctx: &mut Context<'_>) -> Outcome {
 }
 
 pub(super) fn zincrby(ctx: &mut Context<'_>) -> Outcome {
+    // As in Redis, a word that ZADD takes for an option is no number, but no score either.
+    if Options::parse(ctx.args, 2).1 > 2 {
+        return Err(Failure::Syntax);
+    }
     add_one(ctx, Options { incr: true, ..Options::default() }, 2)
 }
 
