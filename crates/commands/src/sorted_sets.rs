@@ -60,9 +60,11 @@ const OF_RANGE: &str = "O(log(N)+M) with N the number of members and M the numbe
 const OF_REMOVED: &str =
     "O(log(N)+M) with N the number of members and M the number of those removed";
 const OF_POPPED: &str = "O(log(N)*M) with N the number of members and M the number of those taken";
-const OF_DIFF: &str = "O(N+M*log(M)) with N the members of all sources and M those of the result";
-const OF_INTER: &str = "O(N*K+M*log(M)) with N the members of the smallest of K sources and M those \
-                        of the result";
+const OF_UNION: &str = "O(N)+O(M*log(M)) with N members in all sources and M in the result";
+const OF_INTER: &str =
+    "O(N*K)+O(M*log(M)) with N members in the smallest of K sources and M in the result";
+const OF_DIFF: &str = "O(L + (N-K)log(N)) with L members in all sources, N in the first, and K of \
+                       these in others too";
 
 /// The rows of this family.
 pub static COMMANDS: &[Command<Handler>] = &[
@@ -321,7 +323,7 @@ pub static COMMANDS: &[Command<Handler>] = &[
         .flags(READ)
         .keys(READ_SOME)
         .docs(Group::SortedSet, "6.2.0", "Shows the members that some of several sorted sets have.")
-        .complexity(OF_DIFF)
+        .complexity(OF_UNION)
         .args(SOURCES),
     Command::<Handler>::new("zunionstore", -4, combine::zunionstore)
         .flags(WRITE)
@@ -331,7 +333,7 @@ pub static COMMANDS: &[Command<Handler>] = &[
             "2.0.0",
             "Stores the members that some of several sorted sets have.",
         )
-        .complexity(OF_DIFF)
+        .complexity(OF_UNION)
         .args(STORED_SOURCES),
 ];
 
@@ -413,6 +415,7 @@ fn zscore(ctx: &mut Context<'_>) -> Outcome {
 fn zmscore(ctx: &mut Context<'_>) -> Outcome {
     let (key, members) = (ctx.key(0), ctx.args.from(2));
     let count = ctx.args.len().saturating_sub(2);
+    ctx.allow_work(count)?;
     let (set, reply) = ctx.read::<SortedSets>(&key)?;
     reply.array(count);
     members.for_each(|member| reply_score(reply, set.and_then(|set| set.score(member))));

@@ -152,13 +152,14 @@ impl<'s> Request<'s> {
 
     fn read_options<'a>(
         &mut self,
-        mut words: impl Iterator<Item = &'a [u8]> + Clone,
+        mut words: impl Iterator<Item = &'a [u8]>,
         takes: Takes,
     ) -> Outcome {
         while let Some(word) = words.next() {
             let is = |token: &[u8]| word.eq_ignore_ascii_case(token);
             if takes.weights && is(b"weights") {
-                if words.clone().count() < self.sources.len() {
+                // Words lie in a slice, so this is how many there are.
+                if words.size_hint().0 < self.sources.len() {
                     return Err(Failure::Syntax);
                 }
                 for (weighted, word) in self.sources.iter_mut().zip(words.by_ref()) {

@@ -90,8 +90,8 @@ fn from_end(ranks: &Range<usize>, len: usize) -> Range<usize> {
     len.saturating_sub(ranks.end)..len.saturating_sub(ranks.start)
 }
 
-/// Reads a bound of scores: `(` excludes it, nothing is zero, a zero byte ends it. What is too large
-/// for a float is infinite.
+/// Reads a bound of scores: `(` excludes it, nothing is zero, a zero byte ends it. What is too
+/// large for a float is infinite.
 fn score_bound(word: &[u8]) -> Result<Bound<Score>, Failure> {
     let (word, bound): (_, fn(Score) -> Bound<Score>) = match shown(word) {
         [b'(', rest @ ..] => (rest, Bound::Excluded),

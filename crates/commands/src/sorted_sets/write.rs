@@ -2,7 +2,8 @@
 
 use protocol::number::parse_f64;
 use values::Score;
-use values::typed::SortedSets;
+use values::sorted_set::Update;
+use values::typed::{SortedSetMut, SortedSets};
 
 use crate::context::{Args, Context};
 use crate::failure::{Failure, Outcome};
@@ -67,6 +68,13 @@ impl Options {
         }
     }
 
+    /// What an update adds to the reply.
+    #[inline]
+    fn counted(self, update: Update) -> usize {
+        let is_new = update.old.is_none();
+        usize::from(update.old != update.new && (self.ch || is_new))
+    }
+
     /// The score that a member gets for the one that it has, unless it is to stay as it is.
     #[inline]
     fn decide(self, old: Option<Score>, given: Score) -> Result<Option<Score>, Failure> {
@@ -106,69 +114,47 @@ pub(super) fn zincrby(ctx: &mut Context<'_>) -> Outcome {
     add_one(ctx, Options { incr: true, ..Options::default() }, 2)
 }
 
-/// What became of a member.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Done {
-    /// It has this score now, or still has it.
-    Set(Score),
-    /// The options forbade it.
-    Nothing,
-}
-
 fn add_one(ctx: &mut Context<'_>, options: Options, at: usize) -> Outcome {
     let (key, member) = (ctx.key(0), ctx.args.get(at.saturating_add(1)));
     let given = score(ctx.args.get(at))?;
-    let (mut done, mut failure) = (Done::Nothing, None);
-    let mut decide = |old| match options.decide(old, given) {
-        Ok(new) => {
-            done = new.map_or(Done::Nothing, Done::Set);
-            new
-        }
-        Err(found) => {
-            failure = Some(found);
-            None
-        }
+    // What the member has afterwards, unless the options forbade it, or why that is no score.
+    let mut decided = Ok(None);
+    let decide = |old| {
+        decided = options.decide(old, given);
+        decided.as_ref().ok().copied().flatten()
     };
     let update = if options.xx {
         ctx.edit::<SortedSets, _>(&key, |set, _| Ok(set.update(member, decide)))?
     } else {
-        let update = ctx.edit_or_create::<SortedSets, _>(&key, |set, _| {
+        Some(ctx.edit_or_create::<SortedSets, _>(&key, |set, _| {
             set.expect(1, member.len());
-            Ok(set.update(member, &mut decide))
-        })?;
-        Some(update)
+            Ok(set.update(member, decide))
+        })?)
     };
-    if let Some(failure) = failure {
-        return Err(failure);
-    }
-    let reply = &mut ctx.reply;
-    match done {
-        Done::Set(score) if options.incr => reply.double(score.get()),
-        Done::Nothing if options.incr => reply.null(),
-        _ => {
-            let is_counted = |update: &values::sorted_set::Update| {
-                update.old != update.new && (options.ch || update.old.is_none())
-            };
-            reply.integer(i64::from(update.as_ref().is_some_and(is_counted)));
-        }
+    let (decided, reply) = (decided?, &mut ctx.reply);
+    match decided {
+        Some(score) if options.incr => reply.double(score.get()),
+        None if options.incr => reply.null(),
+        _ => reply.count(update.map_or(0, |update| options.counted(update))),
     }
     Ok(())
 }
 
 fn add_many(ctx: &mut Context<'_>, options: Options, first: usize) -> Outcome {
     let (key, args) = (ctx.key(0), ctx.args);
+    let count = args.len().saturating_sub(first) / 2;
+    ctx.allow_work(count)?;
     // All scores are read before the first counts.
-    let mut pairs = Vec::with_capacity(args.len().saturating_sub(first) / 2);
+    let mut pairs = Vec::with_capacity(count);
     let mut words = args.from(first);
     while let (Some(given), Some(member)) = (words.next(), words.next()) {
         pairs.push((score(given)?, member));
     }
-    let add = |set: &mut values::typed::SortedSetMut<'_>| {
+    let add = |set: &mut SortedSetMut<'_>| {
         let mut count = 0_usize;
         for (given, member) in &pairs {
             let update = set.update(member, |old| options.decide(old, *given).ok().flatten());
-            let is_counted = update.old != update.new && (options.ch || update.old.is_none());
-            count = count.saturating_add(usize::from(is_counted));
+            count = count.saturating_add(options.counted(update));
         }
         count
     };
@@ -187,6 +173,7 @@ fn add_many(ctx: &mut Context<'_>, options: Options, first: usize) -> Outcome {
 
 pub(super) fn zrem(ctx: &mut Context<'_>) -> Outcome {
     let (key, members) = (ctx.key(0), ctx.args.from(2));
+    ctx.allow_work(ctx.args.len())?;
     let removed = ctx.edit::<SortedSets, _>(&key, |set, _| {
         Ok(members.filter(|member| set.remove(member)).count())
     })?;
