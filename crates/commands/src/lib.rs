@@ -52,8 +52,8 @@ pub fn families() -> impl Iterator<Item = &'static Command<Handler>> {
         object::COMMANDS,
         expiry::COMMANDS,
         scan::COMMANDS,
-        sorted_sets::COMMANDS,
         sets::COMMANDS,
+        sorted_sets::COMMANDS,
     ]
     .into_iter()
     .flatten()

@@ -5,11 +5,10 @@
 //! ranges     all that takes ranks, scores or members from and to
 //! pop        ZPOPMIN and its like
 //! random     ZRANDMEMBER
-//! combine    unions, intersections and differences, of sets too (plain)
+//! combine    unions, intersections and differences, of sets too
 //! ```
 
 mod combine;
-mod plain;
 mod pop;
 mod random;
 mod ranges;

@@ -11,11 +11,10 @@ use std::ops::ControlFlow;
 use keyspace::Key;
 use protocol::number::{parse_f64, parse_i64};
 use values::sorted_set::Builder;
-use values::typed::{Rules, SortedSetRef, SortedSets, Type};
-use values::{Form, Score};
+use values::typed::{Rules, SetRef, Sets, SortedSetRef, SortedSets, Type};
+use values::{Form, Score, Value};
 
 use super::Show;
-use super::plain::Plain;
 use crate::context::{Args, Context, Sources};
 use crate::failure::{Failure, Outcome};
 
@@ -57,7 +56,7 @@ impl Aggregate {
 #[derive(Clone, Copy)]
 enum Source<'s> {
     Sorted(SortedSetRef<'s>),
-    Plain(Plain<'s>),
+    Plain(SetRef<'s>),
     Absent,
 }
 
@@ -69,7 +68,7 @@ impl<'s> Source<'s> {
 
     fn of_form(form: Form<'s>, now_ms: u64) -> Option<Self> {
         let sorted = SortedSets::of(form, now_ms).map(Self::Sorted);
-        sorted.or_else(|| Plain::of(form, now_ms).map(Self::Plain))
+        sorted.or_else(|| Sets::of(form, now_ms).map(Self::Plain))
     }
 
     fn len(&self) -> usize {
@@ -84,7 +83,7 @@ impl<'s> Source<'s> {
     fn score(&self, member: &[u8]) -> Option<f64> {
         match self {
             Self::Sorted(set) => set.score(member).map(Score::get),
-            Self::Plain(set) => set.contains(member).then_some(ONE),
+            Self::Plain(set) => set.contains(Value::Bytes(member)).then_some(ONE),
             Self::Absent => None,
         }
     }
@@ -94,7 +93,10 @@ impl<'s> Source<'s> {
     fn try_for_each(&self, mut visit: impl FnMut(&[u8], f64) -> ControlFlow<()>) {
         match self {
             Self::Sorted(set) => set.try_for_each(|name, score| visit(name, score.get())),
-            Self::Plain(set) => set.try_for_each(|name| visit(name, ONE)),
+            Self::Plain(set) => {
+                // Whoever breaks has what it wants.
+                _ = set.try_each(|member| member.with_bytes(|name| visit(name, ONE)));
+            }
             Self::Absent => {}
         }
     }
