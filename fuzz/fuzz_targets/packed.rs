@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use libfuzzer_sys::fuzz_target;
-use values::Value;
 use values::packed::{self, Encoded, Splice, hash, list, set, sorted_set};
+use values::{Score, Value};
 
 mod input;
 use input::Input;
@@ -42,7 +42,7 @@ fn check_foreign(bytes: &[u8]) {
     if let Ok(len) = sorted_set::check(bytes) {
         assert_eq!((sorted_set::len(bytes), sorted_set::members(bytes).count()), (len, len));
         for (rank, scored) in sorted_set::members(bytes).enumerate() {
-            assert_eq!(sorted_set::find(bytes, scored.member), Some((rank, scored)));
+            assert_eq!(sorted_set::find(bytes, scored.member), Ok((rank, scored)));
         }
     }
 }
@@ -84,8 +84,9 @@ fn run_sorted_set(input: &mut Input<'_>) {
     let mut model: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
     while !input.is_empty() {
         let (kind, member) = (input.byte(), input.text());
+        let found = sorted_set::find(&run, Value::of(&member)).ok().map(|(_, found)| found);
         if kind % 4 == 0 {
-            let splice = sorted_set::remove(&run, Value::of(&member));
+            let splice = found.map(|found| Splice::cut(found.range));
             assert_eq!(apply(&mut run, splice), model.remove(&member).is_some());
             continue;
         }
@@ -94,14 +95,16 @@ fn run_sorted_set(input: &mut Input<'_>) {
             2 => -f64::from(kind / 32) / 2.0,
             _ => Some(f64::from_bits(input.word())).filter(|s| !s.is_nan()).unwrap_or(-0.0),
         };
-        let change = sorted_set::set_score(&run, Value::of(&member), score);
-        change.splices.into_iter().for_each(|splice| _ = apply(&mut run, splice));
-        assert_eq!(change.old.map(f64::to_bits), model.insert(member, score.to_bits()));
+        let new = Score::new(score).expect("a number");
+        let edits = sorted_set::set_score(&run, found.as_ref(), Value::of(&member), new);
+        let old = found.map(|found| found.score.get().to_bits());
+        edits.into_iter().for_each(|splice| _ = apply(&mut run, splice));
+        assert_eq!(old, model.insert(member, score.to_bits()));
     }
     // The check sees to the order.
     assert_eq!(sorted_set::check(&run), Ok(model.len()));
     for found in sorted_set::members(&run) {
-        assert_eq!(model.remove(&found.member.to_vec()), Some(found.score.to_bits()));
+        assert_eq!(model.remove(&found.member.to_vec()), Some(found.score.get().to_bits()));
     }
 }
 

@@ -39,6 +39,8 @@ pub enum How {
     Page,
     /// Times that may differ a little.
     Clock,
+    /// The same, but numbers may be written otherwise.
+    Numbers,
     /// The same types, and keys of maps.
     Shape,
     /// The names in a text are among ours.
@@ -59,6 +61,7 @@ impl How {
             "unordered" => Self::Unordered,
             "page" => Self::Page,
             "clock" => Self::Clock,
+            "numbers" => Self::Numbers,
             "shape" => Self::Shape,
             "fields" => Self::Fields,
             "kind" => Self::Kind,
@@ -235,6 +238,7 @@ fn alike(how: How, words: &[Vec<u8>], ours: &Value, theirs: &Value) -> bool {
         How::Unordered => unordered(ours, theirs),
         How::Page => page(words.get(1).is_some_and(|word| word == b"0"), ours, theirs),
         How::Clock => clock(ours, theirs),
+        How::Numbers => equal_numbers(ours, theirs),
         How::Shape => shape(ours, theirs),
         How::Fields => kind(ours) == kind(theirs) && names(theirs).is_subset(&names(ours)),
         How::Kind => kind(ours) == kind(theirs),
@@ -281,6 +285,22 @@ fn page(is_start: bool, ours: &Value, theirs: &Value) -> bool {
         (Some((true, ours)), Some((true, theirs))) if is_start => unordered(&ours, &theirs),
         (Some(_), Some(_)) => true,
         _ => false,
+    }
+}
+
+/// Whether two values are equal, but for how they write numbers.
+pub fn equal_numbers(ours: &Value, theirs: &Value) -> bool {
+    let number = |value: &Value| match value {
+        Value::Bulk(_) => value.text().parse::<f64>().ok().map(f64::to_bits),
+        Value::Double(text) => text.parse::<f64>().ok().map(f64::to_bits),
+        _ => None,
+    };
+    match (ours, theirs) {
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal_numbers(a, b))
+        }
+        _ if ours == theirs => true,
+        _ => kind(ours) == kind(theirs) && number(ours).is_some() && number(ours) == number(theirs),
     }
 }
 

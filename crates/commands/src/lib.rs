@@ -32,6 +32,7 @@ pub mod random;
 pub mod scan;
 pub mod sets;
 pub mod settings;
+pub mod sorted_sets;
 pub mod spec;
 pub mod strings;
 pub mod throttle;
@@ -56,6 +57,7 @@ pub fn families() -> impl Iterator<Item = &'static Command<Handler>> {
         scan::COMMANDS,
         sets::COMMANDS,
         hashes::COMMANDS,
+        sorted_sets::COMMANDS,
     ]
     .into_iter()
     .flatten()

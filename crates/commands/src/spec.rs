@@ -100,6 +100,8 @@ pub enum Group {
     String,
     /// Lists.
     List,
+    /// Sorted sets.
+    SortedSet,
     /// Keys of any type.
     Generic,
     /// Sets.
@@ -120,6 +122,7 @@ impl Group {
         match self {
             Self::String => "string",
             Self::List => "list",
+            Self::SortedSet => "sorted-set",
             Self::Generic => "generic",
             Self::Set => "set",
             Self::Hash => "hash",
@@ -134,6 +137,7 @@ impl Group {
         match self {
             Self::String => Some("string"),
             Self::List => Some("list"),
+            Self::SortedSet => Some("sortedset"),
             Self::Generic => Some("keyspace"),
             Self::Set => Some("set"),
             Self::Hash => Some("hash"),

@@ -14,6 +14,12 @@ impl Score {
         (!value.is_nan()).then_some(Self(value))
     }
 
+    /// The score `value`, or zero if that is not a number.
+    #[inline]
+    pub fn or_zero(value: f64) -> Self {
+        Self::new(value).unwrap_or(Self(0.0))
+    }
+
     /// The score as a float.
     #[inline]
     pub fn get(self) -> f64 {
@@ -45,6 +51,7 @@ mod tests {
     #[test]
     fn scores_are_in_order_and_never_nan() {
         assert!(Score::new(f64::NAN).is_none());
+        assert_eq!(Score::or_zero(f64::NAN).get(), 0.0);
         let scores = [f64::NEG_INFINITY, -1.5, -0.0, 1e-300, 7.0, f64::INFINITY];
         assert!(scores.map(Score::new).is_sorted());
         assert_eq!(Score::new(-0.0), Score::new(0.0));

@@ -118,7 +118,7 @@ impl SortedSet {
         let Some(new) = decide(Some(old)).filter(|new| *new != old) else {
             return Update { old: Some(old), new: Some(old) };
         };
-        let key = Key { score: old, item: link(found.block()) };
+        let key = key_of(found.block());
         if self.order.shift(key, new) {
             found.change(|block| block.set_score(new));
         } else {
@@ -131,16 +131,16 @@ impl SortedSet {
 
     fn insert(&mut self, member: &[u8], score: Score) {
         let block = Scored::of_ranked(member, score);
-        let item = link(&block);
+        let key = key_of(&block);
         self.members.insert(block);
-        self.order.insert(Key { score, item });
+        self.order.insert(key);
     }
 
     /// Takes a member out.
     pub fn remove(&mut self, member: &[u8]) -> Option<Scored> {
         let found = self.members.find_mut(member)?;
         let block = found.block();
-        self.order.remove(Key { score: block.score(), item: link(block) });
+        self.order.remove(key_of(block));
         Some(found.remove())
     }
 
@@ -168,10 +168,10 @@ impl SortedSet {
         popped
     }
 
-    /// How many members come before a member; `None` if it is not there.
-    pub fn rank(&self, member: &[u8]) -> Option<usize> {
-        let block = self.members.get(member, ANY_TIME)?;
-        self.order.rank(Key { score: block.score(), item: link(&block) })
+    /// How many members come before a member, and its score; `None` if it is not there.
+    pub fn rank(&self, member: &[u8]) -> Option<(usize, Score)> {
+        let key = key_of(&*self.members.get(member, ANY_TIME)?);
+        Some((self.order.rank(key)?, key.score))
     }
 
     /// The ranks of the members with scores between bounds.
@@ -264,6 +264,52 @@ impl Clone for SortedSet {
     }
 }
 
+/// A sorted set that gets many members at once: they are put in order once, at the end.
+pub struct Builder {
+    members: Members<Ranked>,
+}
+
+impl Builder {
+    /// No members. All of a process use the same hasher.
+    pub fn new(hasher: Hasher) -> Self {
+        Self { members: Members::new(hasher) }
+    }
+
+    /// Members so far.
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Whether there is no member.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Adds a member that is not there yet.
+    #[inline]
+    pub fn insert(&mut self, member: &[u8], score: Score) {
+        self.members.insert(Scored::of_ranked(member, score));
+    }
+
+    /// Gives a member the score that `decide` finds for the one it has, if it is there.
+    #[inline]
+    pub fn set(&mut self, member: &[u8], decide: impl FnOnce(Option<Score>) -> Score) {
+        let Some(mut found) = self.members.find_mut(member) else {
+            return self.insert(member, decide(None));
+        };
+        let new = decide(Some(found.block().score()));
+        found.change(|block| block.set_score(new));
+    }
+
+    /// Puts the members in their order.
+    pub fn finish(self) -> SortedSet {
+        let mut keys: Vec<_> = self.members.iter(ANY_TIME).map(|block| key_of(&block)).collect();
+        keys.sort_unstable_by(Key::cmp);
+        let order = Tree::of_ascending(keys.iter().map(|key| key.item));
+        SortedSet { members: self.members, order }
+    }
+}
+
 /// What is left of a sorted set that is no longer wanted; see [`Remains`].
 pub struct SortedRemains {
     members: Remains<Ranked>,
@@ -286,14 +332,15 @@ impl Iterator for SortedRemains {
 
 impl ExactSizeIterator for SortedRemains {}
 
-/// A link for the tree, or to look for a link there.
+/// The place of a member in the tree, with a link to its block.
 #[inline]
-fn link(block: &Scored) -> Link {
-    // SAFETY: links are only in the tree of a sorted set and in local variables of its methods.
-    // They are taken out of the tree before their block is freed; blocks do not move; and a block
-    // is written only by methods that have the whole set to themselves and look through no link
-    // meanwhile.
-    unsafe { Link::new(block) }
+fn key_of(block: &Scored) -> Key<Link> {
+    // SAFETY: links are only in the tree of a sorted set and in local variables of its methods and
+    // its builder's. They are taken out of the tree before their block is freed; blocks do not
+    // move; and a block is written only by methods that have the whole set to themselves and look
+    // through no link meanwhile.
+    let item = unsafe { Link::new(block) };
+    Key { score: block.score(), item }
 }
 
 #[cfg(test)]

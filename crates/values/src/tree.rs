@@ -68,14 +68,19 @@ impl<I: Item> Key<I> {
         Self { score: item.score(), item }
     }
 
+    /// The order of the tree.
+    #[inline]
+    pub(crate) fn cmp(&self, other: &Self) -> Ordering {
+        match self.score.cmp(&other.score) {
+            Ordering::Equal if self.item == other.item => Ordering::Equal,
+            Ordering::Equal => self.item.cmp_names(&other.item),
+            order => order,
+        }
+    }
+
     #[inline]
     fn is_before(&self, other: &Self) -> bool {
-        match self.score.cmp(&other.score) {
-            Ordering::Equal => {
-                self.item != other.item && self.item.cmp_names(&other.item) == Ordering::Less
-            }
-            order => order == Ordering::Less,
-        }
+        self.cmp(other) == Ordering::Less
     }
 }
 
@@ -153,6 +158,17 @@ impl<I: Item> Tree<I> {
     /// No items, and no memory.
     pub(crate) const fn new() -> Self {
         Self { root: Node::Leaf(Vec::new()), len: 0 }
+    }
+
+    /// The tree of items that come in ascending order.
+    pub(crate) fn of_ascending(items: impl ExactSizeIterator<Item = I>) -> Self {
+        let len = items.len();
+        let mut level: Vec<Node<I>> = parts_of(items, LEAF_BYTES / size_of::<I>(), Node::Leaf);
+        while level.len() > 1 {
+            let children = level.into_iter().map(Child::new);
+            level = parts_of(children, INNER_MAX, Node::Inner);
+        }
+        Self { root: level.pop().unwrap_or(Node::Leaf(Vec::new())), len }
     }
 
     /// Items in the tree.
@@ -593,6 +609,23 @@ fn spread<T>(mut nodes: Vec<Vec<T>>, parts: usize, max: usize) -> impl Iterator<
         node.extend(entries.by_ref().take((part + 1) * len / parts - part * len / parts));
         node
     })
+}
+
+/// Nodes of nearly one width, at most `max`, with these entries.
+fn parts_of<T, N>(
+    mut entries: impl ExactSizeIterator<Item = T>,
+    max: usize,
+    node: impl Fn(Vec<T>) -> N,
+) -> Vec<N> {
+    let len = entries.len();
+    let parts = len.div_ceil(max);
+    let fill = |part: usize| {
+        let width = (part + 1) * len / parts - part * len / parts;
+        let mut part = with_room(width);
+        part.extend(entries.by_ref().take(width));
+        node(part)
+    };
+    (0..parts).map(fill).collect()
 }
 
 fn split_off<T>(entries: &mut Vec<T>, cut: usize) -> Vec<T> {

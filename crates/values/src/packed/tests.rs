@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::score::Score;
 
 /// The bytes of one item.
 fn bytes_of(item: Encoded<'_>) -> Vec<u8> {
@@ -83,7 +84,9 @@ fn forms_that_we_would_not_write_are_refused() {
 fn equal_scores_are_ordered_by_the_bytes_of_members() {
     let mut run = Vec::new();
     for member in ["9", "10", "a", "100", "", "-1"] {
-        for splice in sorted_set::set_score(&run, Value::of(member.as_bytes()), 1.5).splices {
+        let score = Score::new(1.5).expect("a number");
+        let member = Value::of(member.as_bytes());
+        for splice in sorted_set::set_score(&run, None, member, score) {
             splice.iter().for_each(|splice| splice.apply(&mut run));
         }
     }
@@ -255,14 +258,18 @@ proptest! {
         for (kind, member, _, score, _) in steps {
             let known = model.get(&member).map(|score| score.to_bits());
             if kind % 4 > 0 {
-                let change = sorted_set::set_score(&run, Value::of(&member), score);
-                prop_assert_eq!(change.old.map(f64::to_bits), known);
-                for splice in change.splices {
+                let found = sorted_set::find(&run, Value::of(&member)).ok().map(|found| found.1);
+                let old = found.as_ref().map(|found| found.score.get().to_bits());
+                prop_assert_eq!(old, known);
+                let new = Score::new(score).expect("a number");
+                let edits = sorted_set::set_score(&run, found.as_ref(), Value::of(&member), new);
+                for splice in edits {
                     apply(&mut run, splice);
                 }
                 model.insert(member, score);
             } else {
-                let splice = sorted_set::remove(&run, Value::of(&member));
+                let found = sorted_set::find(&run, Value::of(&member)).ok();
+                let splice = found.map(|(_, found)| Splice::cut(found.range));
                 prop_assert_eq!(apply(&mut run, splice), known.is_some());
                 model.remove(&member);
             }
@@ -273,9 +280,11 @@ proptest! {
         ordered.sort_by(|a, b| a.1.partial_cmp(b.1).expect("numbers").then(a.0.cmp(b.0)));
         for (rank, (member, score)) in ordered.iter().enumerate() {
             let found = sorted_set::find(&run, Value::of(member));
-            let found = found.map(|(rank, found)| (rank, found.score.to_bits()));
-            prop_assert_eq!(found, Some((rank, score.to_bits())));
+            let found = found.map(|(rank, found)| (rank, found.score.get().to_bits()));
+            prop_assert_eq!(found, Ok((rank, score.to_bits())));
         }
+        let absent = sorted_set::find(&run, Value::of(b"no such member"));
+        prop_assert_eq!(absent.map(|(rank, _)| rank), Err(ordered.len()));
         let members: Vec<_> = sorted_set::members(&run).map(|m| m.member.to_vec()).collect();
         prop_assert_eq!(members, ordered.iter().map(|(m, _)| m.to_vec()).collect::<Vec<_>>());
     }

@@ -113,7 +113,7 @@ impl Pair {
         let (all, member) = (self.sorted(), member(number));
         assert_eq!(self.set.score(&member), self.scores.get(&member).copied());
         let rank = all.iter().position(|(_, other)| *other == member);
-        assert_eq!(self.set.rank(&member), rank);
+        assert_eq!(self.set.rank(&member), rank.map(|rank| (rank, all[rank].0)));
         for (from, to) in [
             (Bound::Included(min), Bound::Included(max)),
             (Bound::Excluded(min), Bound::Excluded(max)),
@@ -189,6 +189,32 @@ proptest! {
     }
 
     #[test]
+    fn a_builder_makes_what_additions_make(
+        steps in proptest::collection::vec((0..900u32, value()), 0..2000),
+    ) {
+        let (mut set, mut builder) =
+            (SortedSet::new(Hasher::new(HASHER)), Builder::new(Hasher::new(HASHER)));
+        for (number, value) in steps {
+            let sum = |old: Option<Score>| match old {
+                Some(old) => Score::new(old.get() + value).unwrap_or(old),
+                None => score(value),
+            };
+            set.update(&member(number), |old| Some(sum(old)));
+            builder.set(&member(number), sum);
+        }
+        prop_assert_eq!((builder.len(), builder.is_empty()), (set.len(), set.is_empty()));
+        let mut built = builder.finish();
+        built.check_invariants();
+        let all = |set: &SortedSet| -> Vec<_> {
+            set.range(0..usize::MAX).map(|m| (m.score(), m.key().to_vec())).collect()
+        };
+        prop_assert_eq!(all(&built), all(&set));
+        built.add(b"another", score(0.5));
+        built.remove_range(3..50, |_| {});
+        built.check_invariants();
+    }
+
+    #[test]
     fn members_of_one_score_are_in_the_order_of_their_bytes(
         numbers in proptest::collection::btree_set(0..5000u32, 0..1500),
         from in 0..5000u32,
@@ -223,7 +249,7 @@ fn a_score_that_changes_little_keeps_its_place() {
     for number in 0..1000 {
         let update = set.update(&member(number), |old| Some(score(old?.get() + 0.5)));
         assert_eq!(update.new, Some(score(f64::from(number) + 0.5)));
-        assert_eq!(set.rank(&member(number)), Some(number as usize));
+        assert_eq!(set.rank(&member(number)).map(|(rank, _)| rank), Some(number as usize));
     }
     set.check_invariants();
     let nothing = Update { old: Some(score(0.5)), new: Some(score(0.5)) };

@@ -136,6 +136,19 @@ proptest! {
     }
 }
 
+#[test]
+fn a_tree_of_items_in_order_is_one_that_grew() {
+    for len in (0..300).chain([3_000, 100_000]) {
+        let items: Vec<_> =
+            (0..len).map(|name| Plain { score: name / 7, name: name as u32 }).collect();
+        let mut pair = Pair { tree: Tree::of_ascending(items.iter().copied()), model: items };
+        pair.check(len as usize / 3);
+        pair.insert(Plain { score: len / 14, name: 1_000_000 });
+        pair.remove(len as usize / 2);
+        pair.check(len as usize / 5);
+    }
+}
+
 fn bytes_per_item(items: impl Iterator<Item = i32>) -> f64 {
     let mut tree = Tree::new();
     items.for_each(|score| tree.insert(Key::of(Plain { score, name: 0 })));
