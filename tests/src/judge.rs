@@ -236,7 +236,12 @@ fn alike(how: How, words: &[Vec<u8>], ours: &Value, theirs: &Value) -> bool {
     match how {
         How::Equal | How::Never | How::Templates | How::Alone => false,
         How::Unordered => unordered(ours, theirs),
-        How::Page => page(words.get(1).is_some_and(|word| word == b"0"), ours, theirs),
+        How::Page => {
+            // HSCAN and its like have a key before the cursor.
+            let of_keys = words.first().is_some_and(|name| name.eq_ignore_ascii_case(b"scan"));
+            let cursor = words.get(if of_keys { 1 } else { 2 });
+            page(cursor.is_some_and(|word| word == b"0"), ours, theirs)
+        }
         How::Clock => clock(ours, theirs),
         How::Numbers => equal_numbers(ours, theirs),
         How::Shape => shape(ours, theirs),

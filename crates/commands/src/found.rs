@@ -32,6 +32,13 @@ impl Found {
         }
     }
 
+    /// Replies with the cursor that leads on, and an array of all.
+    pub(crate) fn page(self, reply: &mut Reply<'_>, cursor: u64) {
+        reply.array(2);
+        reply.bulk_integer(cursor.cast_signed());
+        self.show(reply);
+    }
+
     /// Replies with an array of all.
     pub(crate) fn show(self, reply: &mut Reply<'_>) {
         reply.array(self.count);

@@ -1,9 +1,11 @@
-//! Walking the keyspace: SCAN and KEYS, RM which deletes what a SCAN would find, and RANDOMKEY.
+//! Walking the keyspace: SCAN and KEYS, RM which deletes what a SCAN would find, and RANDOMKEY; and
+//! HSCAN, SSCAN and ZSCAN, which walk through the value of one key (see `members.rs`).
 //!
-//! None of them holds more than one shard, and none holds that for long (see `walk.rs`); so they
+//! None holds more than one shard, and none holds that for long (see `walk.rs`); so they
 //! see each key as it is at some moment of the walk. Keys found are collected as encoded replies,
 //! because the reply begins with what is only known at the end: the cursor, or the number of keys.
 
+mod members;
 mod walk;
 
 use keyspace::{Db, SHARDS, glob};
@@ -13,8 +15,8 @@ use values::{Entry, Value};
 use self::walk::{Position, SHARD_COUNT, walk};
 use crate::found::Found;
 use crate::random::Random;
-use crate::spec::arguments::{Argument, integer, oneof, pattern, string, token};
-use crate::spec::{Flags, Group, tips};
+use crate::spec::arguments::{Argument, integer, key, oneof, pattern, string, token};
+use crate::spec::{Access, Flags, Group, KeySpec, tips};
 use crate::{Command, Context, Failure, Handler, Outcome};
 
 /// Keys visited by one SCAN that does not say otherwise.
@@ -27,6 +29,10 @@ const STEPS_PER_KEY: usize = 10;
 const STEPS_MIN: usize = 2 * SHARDS;
 /// Random shards that RANDOMKEY looks into before it looks into all.
 const DRAWS: usize = 64;
+
+const INVALID_CURSOR: Failure = Failure::text("ERR invalid cursor");
+const NO_VALUES: Failure = Failure::text("ERR NOVALUES option can only be used in HSCAN");
+const NO_SCORES: Failure = Failure::text("ERR NOSCORES option can only be used in ZSCAN");
 
 /// The arguments of SCAN and RM: those of Redis, and Dragonfly's ATTR and MINMSZ.
 const WALK: &[Argument] = &[
@@ -42,8 +48,26 @@ const WALK: &[Argument] = &[
     integer("bytes").after("MINMSZ").opt().since("dragonfly"),
 ];
 
+/// The arguments of walks over members, but for the option of their own.
+const MEMBERS: [Argument; 4] = [
+    key("key"),
+    integer("cursor"),
+    pattern("pattern").after("MATCH").opt(),
+    integer("count").after("COUNT").opt(),
+];
+
+/// What bounds the time of all walks over members.
+const MEMBERS_TIME: &str = "O(1) for a call, O(N) for a walk over N members";
+
 /// The rows of this family.
 pub static COMMANDS: &[Command<Handler>] = &[
+    Command::<Handler>::new("hscan", -3, members::hscan)
+        .flags(Flags::READONLY)
+        .keys(&[KeySpec::one(Access::READ)])
+        .docs(Group::Hash, "2.8.0", "Walks over the fields of a hash, some with each call.")
+        .complexity(MEMBERS_TIME)
+        .tips(&[tips::NONDETERMINISTIC])
+        .args(&[MEMBERS[0], MEMBERS[1], MEMBERS[2], MEMBERS[3], token("NOVALUES").opt()]),
     Command::<Handler>::new("keys", 2, keys)
         .flags(Flags::READONLY.union(Flags::LONG))
         .docs(Group::Generic, "1.0.0", "Lists the keys that match a pattern.")
@@ -73,6 +97,31 @@ pub static COMMANDS: &[Command<Handler>] = &[
         .history(&[("6.0.0", "`TYPE`.")])
         .tips(&[tips::NONDETERMINISTIC, tips::TO_SPECIAL, tips::REPLY_SPECIAL])
         .args(WALK),
+    Command::<Handler>::new("sscan", -3, members::sscan)
+        .flags(Flags::READONLY)
+        .keys(&[KeySpec::one(Access::READ)])
+        .docs(Group::Set, "2.8.0", "Walks over the members of a set, some with each call.")
+        .complexity(MEMBERS_TIME)
+        .tips(&[tips::NONDETERMINISTIC])
+        .args(&MEMBERS),
+    Command::<Handler>::new("zscan", -3, members::zscan)
+        .flags(Flags::READONLY)
+        .keys(&[KeySpec::one(Access::READ)])
+        .docs(
+            Group::SortedSet,
+            "2.8.0",
+            "Walks over the members of a sorted set and their scores, some with each call.",
+        )
+        .complexity(MEMBERS_TIME)
+        .history(&[("valkey-8.1.0", "`NOSCORES`.")])
+        .tips(&[tips::NONDETERMINISTIC])
+        .args(&[
+            MEMBERS[0],
+            MEMBERS[1],
+            MEMBERS[2],
+            MEMBERS[3],
+            token("NOSCORES").opt().since("valkey-8.1.0"),
+        ]),
 ];
 
 fn scan(ctx: &mut Context<'_>) -> Outcome {
@@ -89,9 +138,7 @@ fn scan(ctx: &mut Context<'_>) -> Outcome {
         steps = steps.saturating_add(1);
         (next, visited >= request.count || steps >= request.steps_max())
     })?;
-    ctx.reply.array(2);
-    ctx.reply.bulk_integer(position.cursor().cast_signed());
-    found.show(&mut ctx.reply);
+    found.page(&mut ctx.reply, position.cursor());
     Ok(())
 }
 
@@ -135,8 +182,10 @@ fn walk_some(
 /// What SCAN is asked for, its cursor apart.
 #[derive(PartialEq, Eq, Debug)]
 struct Request<'a> {
-    /// Keys to visit, about.
+    /// Keys or members to visit, about.
     count: usize,
+    /// Whether values, or scores, are left out.
+    is_bare: bool,
     filter: Filter<'a>,
 }
 
@@ -153,9 +202,8 @@ struct Filter<'a> {
 impl<'a> Request<'a> {
     /// What the command asks for, and from where on. A call that takes long is sent away.
     fn of(ctx: &Context<'a>) -> Result<(Position, Self), Failure> {
-        let cursor = parse_cursor(ctx.args.get(1));
-        let cursor = cursor.ok_or(Failure::text("ERR invalid cursor"))?;
-        let request = Self::parse(ctx.args.from(2))?;
+        let cursor = parse_cursor(ctx.args.get(1)).ok_or(INVALID_CURSOR)?;
+        let request = Self::parse(ctx.args.from(2), Over::Keys)?;
         if request.count > COUNT_SHORT_MAX && !ctx.may_wait {
             return Err(Failure::Detach);
         }
@@ -163,18 +211,25 @@ impl<'a> Request<'a> {
     }
 
     /// Reads the words behind the cursor.
-    fn parse(mut words: impl Iterator<Item = &'a [u8]>) -> Result<Self, Failure> {
-        let mut request = Self { count: COUNT_DEFAULT, filter: Filter::default() };
+    fn parse(mut words: impl Iterator<Item = &'a [u8]>, over: Over) -> Result<Self, Failure> {
+        let mut request = Self { count: COUNT_DEFAULT, is_bare: false, filter: Filter::default() };
         let filter = &mut request.filter;
         while let Some(word) = words.next() {
             let option = word.to_ascii_lowercase();
-            if option == b"novalues" {
-                return Err(Failure::text("ERR NOVALUES option can only be used in HSCAN"));
+            match (option.as_slice(), over) {
+                (b"novalues", Over::Fields) | (b"noscores", Over::Scores) => {
+                    request.is_bare = true;
+                    continue;
+                }
+                (b"novalues", _) => return Err(NO_VALUES),
+                (b"noscores", _) => return Err(NO_SCORES),
+                _ => {}
             }
             let value = words.next().ok_or(Failure::Syntax)?;
             match option.as_slice() {
                 b"match" => filter.pattern = (value != b"*").then_some(value),
                 b"count" => request.count = count_of(value)?,
+                _ if over != Over::Keys => return Err(Failure::Syntax),
                 // As in Redis, a type that does not exist is one that no key has.
                 b"type" => filter.type_name = Some(value),
                 b"attr" => filter.is_volatile = Some(is_volatile(value)?),
@@ -197,7 +252,11 @@ impl Filter<'_> {
             .is_none_or(|name| entry.form().type_name().as_bytes().eq_ignore_ascii_case(name))
             && self.is_volatile.is_none_or(|wanted| entry.expires_at().is_some() == wanted)
             && (self.memory_min == 0 || entry.memory() >= self.memory_min)
-            && self.pattern.is_none_or(|pattern| glob::matches(pattern, entry.key()))
+            && self.admits_text(entry.key())
+    }
+
+    fn admits_text(&self, text: &[u8]) -> bool {
+        self.pattern.is_none_or(|pattern| glob::matches(pattern, text))
     }
 }
 

@@ -6,7 +6,11 @@ use super::*;
 use crate::generic::tests::{NOW, World};
 
 fn parse(words: &str) -> Result<Request<'_>, Failure> {
-    Request::parse(words.split_whitespace().map(str::as_bytes))
+    parse_over(words, Over::Keys)
+}
+
+fn parse_over(words: &str, over: Over) -> Result<Request<'_>, Failure> {
+    Request::parse(words.split_whitespace().map(str::as_bytes), over)
 }
 
 #[test]
@@ -32,9 +36,23 @@ fn options_are_read() {
         ("ATTR a", Failure::Syntax),
         ("ATTR V", Failure::Syntax),
         ("MINMSZ -1", Failure::NotInteger),
-        ("novalues", Failure::text("ERR NOVALUES option can only be used in HSCAN")),
+        ("novalues", NO_VALUES),
+        ("noscores COUNT", NO_SCORES),
     ] {
         assert_eq!(parse(words), Err(expected), "{words}");
+    }
+    for (words, over, expected) in [
+        ("COUNT 3 novalues", Over::Fields, Ok(true)),
+        ("NOSCORES noscores", Over::Scores, Ok(true)),
+        ("MATCH novalues", Over::Fields, Ok(false)),
+        ("NOVALUES", Over::Members, Err(NO_VALUES)),
+        ("NOVALUES", Over::Scores, Err(NO_VALUES)),
+        ("NOSCORES", Over::Fields, Err(NO_SCORES)),
+        ("TYPE set", Over::Members, Err(Failure::Syntax)),
+        ("MINMSZ 1", Over::Scores, Err(Failure::Syntax)),
+    ] {
+        let parsed = parse_over(words, over).map(|request| request.is_bare);
+        assert_eq!(parsed, expected, "{words} over {over:?}");
     }
 }
 
@@ -213,4 +231,73 @@ fn a_busy_shard_ends_a_page_or_sends_the_command_away() {
     assert!(world.run("RANDOMKEY").contains("key:"));
     drop(busy);
     assert!(!page(&world.run(&format!("SCAN {cursor}"))).2.is_empty());
+}
+
+/// Walks over a key's members to the end, calling `between` after each page.
+fn walk_members(world: &World, call: &str, mut between: impl FnMut(usize)) -> (Vec<String>, usize) {
+    let (mut cursor, mut all) = (0, Vec::new());
+    for pages in 1.. {
+        let (next, count, found) = page(&world.run(&call.replace("CURSOR", &cursor.to_string())));
+        assert_eq!(count, found.len());
+        all.extend(found);
+        if next == 0 {
+            return (all, pages);
+        }
+        assert!(next > cursor && next < 1 << 53);
+        cursor = next;
+        between(pages);
+    }
+    unreachable!("a walk without end")
+}
+
+#[test]
+fn members_that_stay_are_met_while_others_come_and_go() {
+    let world = World::new();
+    let stays: BTreeSet<String> = (0..3000).map(|number| format!("stays{number}")).collect();
+    for (call, add, remove) in [
+        ("SSCAN key CURSOR", "SADD key ", "SREM key "),
+        ("ZSCAN key CURSOR NOSCORES", "ZADD key 1 ", "ZREM key "),
+        ("HSCAN key CURSOR NOVALUES", "HSET key v ", "HDEL key "),
+    ] {
+        // A field stands before its value.
+        let add = |name: &str| match add.strip_suffix("v ") {
+            Some(add) => world.run(&format!("{add}{name} v")),
+            None => world.run(&format!("{add}{name}")),
+        };
+        stays.iter().for_each(|name| assert_eq!(add(name), ":1|"));
+        let (found, pages) = walk_members(&world, call, |_| ());
+        assert_eq!(found.len(), stays.len(), "{call}");
+        assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), stays, "{call}");
+        assert!(pages > 200, "{call}: {pages}");
+        let (found, pages) = walk_members(&world, call, |page| {
+            let name = |number: usize| format!("{}-{number}", page / 30);
+            if page / 30 % 2 == 0 {
+                (0..200).for_each(|number| drop(add(&name(number))));
+            } else if page % 30 == 0 {
+                let gone = (0..200).map(|number| format!("{}-{number}", page / 30 - 1));
+                gone.for_each(|name| drop(world.run(&format!("{remove}{name}"))));
+            }
+        });
+        assert!(pages > 100);
+        let found: BTreeSet<String> = found.into_iter().collect();
+        assert!(stays.is_subset(&found), "{call}");
+        let whole = call.replace("CURSOR", "0 COUNT 1000000");
+        assert_eq!(page(&world.run(&whole)).0, 0);
+        let (found, _) = walk_members(&world, &format!("{call} MATCH stays29?? COUNT 7"), |_| ());
+        assert_eq!(found.len(), 100);
+        assert!(page(&world.run(&call.replace("CURSOR", "18446744073709551615"))).2.is_empty());
+        world.run("DEL key");
+    }
+}
+
+#[test]
+fn a_large_page_is_the_pools() {
+    let mut world = World::new();
+    (0..COUNT_SHORT_MAX).for_each(|number| drop(world.run(&format!("SADD key m{number}"))));
+    world.may_wait = false;
+    let all = "SSCAN key 0 COUNT 9223372036854775807";
+    assert!(world.try_run(all).is_ok());
+    world.run("SADD key another");
+    assert_eq!(world.try_run(all), Err(Failure::Detach));
+    assert!(world.try_run("SSCAN key 0 COUNT 10000").is_ok());
 }

@@ -53,6 +53,12 @@ impl Position {
         }
     }
 
+    /// The same in the only table of a walk.
+    pub(super) fn in_table(cursor: u64) -> Self {
+        let position = Self::of_cursor(cursor);
+        if position.shard == 0 { position } else { Self::END }
+    }
+
     /// The cursor that leads back here; 0 at the end.
     pub(super) fn cursor(self) -> u64 {
         debug_assert!(self.has_cursor(), "{self:?} between two cursors");
@@ -109,6 +115,20 @@ pub(super) fn walk(
     Ok(())
 }
 
+/// Walks on in one table until the end, or until `visit` has enough; see [`walk`].
+pub(super) fn walk_table(
+    position: &mut Position,
+    mut visit: impl FnMut(u64) -> (Option<u64>, bool),
+) {
+    while !position.is_end() {
+        let (next, enough) = visit(position.hash);
+        *position = next.map_or(Position::END, |hash| Position { hash, ..*position });
+        if enough && position.has_cursor() {
+            return;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,7 +158,10 @@ mod tests {
         assert_eq!(position.cursor(), 0);
         for cursor in [1 << 53, u64::MAX] {
             assert!(Position::of_cursor(cursor).is_end(), "{cursor}");
+            assert!(Position::in_table(cursor).is_end(), "{cursor}");
         }
+        assert!(Position::in_table(1 << KEPT_BITS).is_end());
+        assert_eq!(Position::in_table(5).cursor(), 5);
     }
 
     #[test]
