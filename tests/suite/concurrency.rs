@@ -135,6 +135,33 @@ fn mset_is_seen_whole_or_not_at_all() {
 }
 
 #[test]
+fn sort_sees_the_keys_of_its_patterns_at_one_time() {
+    let server = Server::start(&["--threads", "4"]);
+    let mut client = server.connect();
+    client.send(&set_eight("first"));
+    client.read();
+    client.run("RPUSH few 1 2 3 4 5 6 7 8");
+    // So many lookups that all shards are borrowed for them, and that the worker pool does them.
+    for _ in 0..25 {
+        client
+            .send(&encode(&[["RPUSH", "many"].as_slice(), &["1", "5", "8"].repeat(300)].concat()));
+        client.read();
+    }
+    let write = |mut client: Client| {
+        for number in 0..600 {
+            client.send(&set_eight(&number.to_string()));
+            assert_eq!(client.read(), Value::Simple("OK".into()));
+        }
+    };
+    beside(&server, 4, write, |number, client| {
+        let sorts = ["SORT few BY nosort GET k*", "SORT many BY k* ALPHA LIMIT 0 999 GET k*"];
+        let values = client.run(sorts[number % 2]);
+        let first = &values.items()[0];
+        assert!(values.items().iter().all(|value| value == first), "torn: {values}");
+    });
+}
+
+#[test]
 fn flushall_and_swapdb_are_seen_whole_or_not_at_all() {
     let server = Server::start(&["--threads", "4"]);
     let mut client = server.connect();
@@ -339,7 +366,8 @@ fn nobody_waits_in_a_circle() {
 /// A command of any kind: of one key, of many, of all.
 fn random_command(random: &mut Random) -> Vec<u8> {
     let key = |random: &mut Random| format!("key:{}", random.below(300));
-    match random.below(20) {
+    let list = |random: &mut Random| format!("list:{}", random.below(4));
+    match random.below(24) {
         0 => encode(&["FLUSHDB"]),
         1 => encode(&["SWAPDB", "0", "1"]),
         2 => encode(&["KEYS", "key:1*"]),
@@ -355,8 +383,18 @@ fn random_command(random: &mut Random) -> Vec<u8> {
         12 => encode(&["INCR", "counter"]),
         13 => encode(&["GET", &key(random)]),
         14 => encode(&["RM", "0", "COUNT", "3", "MATCH", "key:2*"]),
+        15 | 16 => {
+            let mut words = vec!["RPUSH".into(), list(random)];
+            words.extend((0..100).map(|_| random.below(300).to_string()));
+            encode(&words)
+        }
+        17 => encode(&["SORT", &list(random), "BY", "nosort", "LIMIT", "0", "3", "GET", "key:*"]),
+        18 => {
+            let (from, to) = (list(random), list(random));
+            encode(&["SORT", &from, "BY", "key:*", "ALPHA", "GET", "#", "STORE", &to])
+        }
         kind => {
-            let verb = ["MSET", "MGET", "DEL", "EXISTS", "MSETNX"][kind - 15];
+            let verb = ["MSET", "MGET", "DEL", "EXISTS", "MSETNX"][kind - 19];
             let mut words = vec![verb.to_owned()];
             for _ in 0..1 + random.below(60) {
                 words.push(key(random));

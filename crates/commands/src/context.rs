@@ -7,7 +7,8 @@
 
 use std::sync::Arc;
 
-use keyspace::shards::{HeldSet, HeldShard};
+use keyspace::shards::{HeldSet, HeldShard, all_shards};
+use keyspace::slot::SLOTS_PER_SHARD;
 use keyspace::{DATABASES, Db, Key, Keyspace, Shard};
 use memory::Part;
 use protocol::number::parse_i64;
@@ -83,6 +84,12 @@ pub struct KeyAt {
 }
 
 impl KeyAt {
+    /// Its shard.
+    #[inline]
+    pub fn shard(&self) -> u16 {
+        self.slot / SLOTS_PER_SHARD
+    }
+
     /// The key among the words where it stands.
     #[inline]
     pub fn of<'a>(&self, args: Args<'a>) -> Key<'a> {
@@ -236,12 +243,7 @@ impl<'a> Context<'a> {
     /// is empty. Returns whether the key was there.
     pub fn store(&mut self, key: &Key<'_>, entry: Entry) -> bool {
         let now_ms = self.now_ms;
-        let db = self.db(key);
-        let was_there = db.remove(key, now_ms);
-        if !entry.form().is_empty() {
-            db.insert(key, entry);
-        }
-        was_there
+        self.db(key).store(key, entry, now_ms)
     }
 
     /// By what rules collections change, to build one that is stored later.
@@ -287,15 +289,53 @@ impl<'a> Context<'a> {
     /// The shard with this number, for commands that walk the keyspace. Where it is busy and the
     /// command may not wait, the command must run in the worker pool.
     pub fn shard(&mut self, number: u16) -> Result<ShardRef<'_>, Failure> {
-        if let Shards::Set(set) = &mut self.shards
-            && let Some(shard) = set.get(number)
-        {
-            return Ok(ShardRef::Held(shard));
+        self.reach(number).map(|(shard, _)| shard)
+    }
+
+    /// The same, and the reply.
+    pub fn reach(&mut self, number: u16) -> Result<(ShardRef<'_>, &mut Reply<'a>), Failure> {
+        let own = self.keys.first().map(KeyAt::shard);
+        let Self { shards, reply, .. } = self;
+        let held = match shards {
+            Shards::None => None,
+            Shards::One(shard) => (own == Some(number)).then_some(&mut **shard),
+            Shards::Set(set) => set.get(number),
+        };
+        if let Some(shard) = held {
+            return Ok((ShardRef::Held(shard), reply));
         }
         if self.may_wait {
-            return Ok(ShardRef::Borrowed(self.keyspace.borrow_blocking(number)));
+            return Ok((ShardRef::Borrowed(self.keyspace.borrow_blocking(number)), reply));
         }
-        self.keyspace.try_borrow(number).map(ShardRef::Borrowed).ok_or(Failure::Detach)
+        let shard = self.keyspace.try_borrow(number).ok_or(Failure::Detach)?;
+        Ok((ShardRef::Borrowed(shard), reply))
+    }
+
+    /// Makes sure that the command holds shards which its words do not name: those with these
+    /// numbers, which ascend. If it does not, it runs again with them, or with all if it was given
+    /// more than its own already and data have changed since. To be called before anything is
+    /// changed or replied.
+    pub fn require(&self, numbers: &[u16]) -> Result<(), Failure> {
+        let mut own: Vec<u16> = self.keys.iter().map(KeyAt::shard).collect();
+        own.sort_unstable();
+        own.dedup();
+        let (holds_all, held) = match &self.shards {
+            Shards::None => (numbers.is_empty(), 0),
+            Shards::One(_) => (numbers.iter().all(|number| own.contains(number)), 1),
+            Shards::Set(set) => {
+                (numbers.iter().all(|number| set.get_ref(*number).is_some()), set.len())
+            }
+        };
+        if holds_all {
+            return Ok(());
+        }
+        let wanted = if held > own.len() { all_shards() } else { numbers };
+        Err(Failure::Needs(wanted.to_vec()))
+    }
+
+    /// Whether the command holds every shard.
+    pub fn holds_all(&self) -> bool {
+        matches!(&self.shards, Shards::Set(set) if set.len() == all_shards().len())
     }
 
     /// The word `index` as a value to store. One that is most of its block is held on to; one that

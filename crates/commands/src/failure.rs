@@ -35,6 +35,11 @@ pub enum Failure {
     Bytes(Vec<u8>),
     /// The command must wait or takes long: nothing was done; run it in the worker pool.
     Detach,
+    /// The same, but without any shard in hand: it will borrow one after another.
+    Walk,
+    /// Data name more keys than the words do: nothing was done; run it again with these shards,
+    /// which ascend.
+    Needs(Vec<u16>),
 }
 
 impl Failure {
@@ -84,7 +89,9 @@ impl fmt::Display for Failure {
             Self::DbRange => formatter.write_str("ERR DB index is out of range"),
             Self::Text(text) => formatter.write_str(text),
             Self::Bytes(text) => formatter.write_str(&String::from_utf8_lossy(text)),
-            Self::Detach => formatter.write_str("ERR the command could not be run now"),
+            Self::Detach | Self::Walk | Self::Needs(_) => {
+                formatter.write_str("ERR the command could not be run now")
+            }
         }
     }
 }

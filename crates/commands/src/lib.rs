@@ -32,6 +32,7 @@ pub mod random;
 pub mod scan;
 pub mod sets;
 pub mod settings;
+pub mod sort;
 pub mod sorted_sets;
 pub mod spec;
 pub mod strings;
@@ -58,6 +59,7 @@ pub fn families() -> impl Iterator<Item = &'static Command<Handler>> {
         sets::COMMANDS,
         hashes::COMMANDS,
         sorted_sets::COMMANDS,
+        sort::COMMANDS,
     ]
     .into_iter()
     .flatten()

@@ -236,6 +236,18 @@ pub enum Find {
         /// Distance between keys.
         step: u8,
     },
+    /// No words at all: they are made of data and patterns, so the handler finds their shards.
+    /// Clients are told that they are unknown.
+    Made,
+    /// The word behind the last STORE of SORT, whose place clients are told is unknown too.
+    SortStore,
+}
+
+impl Find {
+    /// Whether clients are told neither where keys begin nor how they follow.
+    pub const fn is_unknown(self) -> bool {
+        matches!(self, Self::Made | Self::SortStore)
+    }
 }
 
 impl KeySpec {
@@ -257,6 +269,11 @@ impl KeySpec {
     /// All arguments are keys.
     pub const fn all(access: Access) -> Self {
         Self::new(1, Find::Range { last: -1, step: 1 }, access)
+    }
+
+    /// Keys that no rule finds which clients could follow.
+    pub const fn unknown(find: Find, access: Access) -> Self {
+        Self::new(0, find, access)
     }
 
     /// Every second argument is a key.
@@ -299,6 +316,12 @@ impl KeySpec {
                 let last = keys.saturating_sub(1).saturating_mul(step).saturating_add(first);
                 let end = if keys == 0 || last >= argc { 0 } else { last.saturating_add(1) };
                 (first, step, end)
+            }
+            Find::Made => return,
+            Find::SortStore => {
+                let destination = crate::sort::destination(argc, arg);
+                destination.into_iter().for_each(found);
+                return;
             }
         };
         let mut index = first;
@@ -364,8 +387,8 @@ impl Spec {
     /// The flags' names, with what follows from the key specs.
     pub fn flag_names(&self) -> Vec<&'static str> {
         let mut flags = self.flags;
-        let is_counted = |spec: &KeySpec| matches!(spec.find, Find::Counted { .. });
-        flags.set(Flags::MOVABLEKEYS, self.keys.iter().any(is_counted));
+        let moves = |spec: &KeySpec| !matches!(spec.find, Find::Range { .. });
+        flags.set(Flags::MOVABLEKEYS, self.keys.iter().any(moves));
         let shown = Flags::NAMES.iter().filter(|(flag, _)| flags.contains(*flag));
         shown.map(|(_, name)| *name).collect()
     }

@@ -274,6 +274,16 @@ impl Db {
         self.add(key, entry);
     }
 
+    /// Puts an entry in the place of what a key has, or removes the key if the entry's collection
+    /// is empty. Returns whether the key was there.
+    pub fn store(&mut self, key: &Key<'_>, entry: Entry, now_ms: u64) -> bool {
+        let was_there = self.remove(key, now_ms);
+        if !entry.form().is_empty() {
+            self.insert(key, entry);
+        }
+        was_there
+    }
+
     #[inline]
     fn add(&mut self, key: &Key<'_>, entry: Entry) {
         debug_assert!(entry.key() == key.bytes, "an entry under another key");

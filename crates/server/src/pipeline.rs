@@ -24,7 +24,6 @@ use commands::spec::Flags;
 use commands::{Args, Context, Failure, Handler, KeyAt, Shards};
 use keyspace::Key;
 use keyspace::shards::{HeldSet, HeldShard, all_shards};
-use keyspace::slot::SLOTS_PER_SHARD;
 use memory::{Blob, Part};
 use protocol::error::ProtocolError;
 use protocol::output::Output;
@@ -337,7 +336,7 @@ impl Batch {
         let guard = crossbeam_epoch::pin();
         let mut probes: SmallVec<[Option<Probe<'_>>; BATCH_MAX]> = SmallVec::new();
         for key in keys {
-            let peek = server.keyspace.peek(shard_of(key));
+            let peek = server.keyspace.peek(key.shard());
             probes.push(peek.prefetch_bucket(key.hash, &guard));
         }
         for probe in probes.into_iter().flatten() {
@@ -625,7 +624,7 @@ impl<'a> DataCall<'a> {
         let shards = match (self.keys, hand.granted.take()) {
             (_, Some(granted)) => Shards::Set(set.insert(granted)),
             ([key], None) if !self.command.is(Flags::LONG) => {
-                Shards::One(self.take_one(shard_of(key), hand)?)
+                Shards::One(self.take_one(key.shard(), hand)?)
             }
             ([], None) if !self.command.is(Flags::WHOLE_KEYSPACE) => {
                 hand.one = None;
@@ -655,16 +654,22 @@ impl<'a> DataCall<'a> {
         };
         match outcome {
             Ok(()) => Ok(()),
-            Err(Failure::Detach) => {
+            Err(Failure::Needs(shards)) => {
+                output.truncate(start);
+                hand.one = None;
+                Err(Stop::Step(Step::Borrow(shards)))
+            }
+            Err(why @ (Failure::Detach | Failure::Walk)) => {
                 output.truncate(start);
                 let one = hand.one.take().map(|(number, shard)| HeldSet::of_one(number, shard));
+                let held = set.or(one).filter(|_| why == Failure::Detach);
                 Err(Stop::Step(Step::Detach(Box::new(Job {
                     command: self.command,
                     words: owned(),
                     client: session.client.clone(),
                     db: session.db,
                     resp3: session.resp3,
-                    work: Detached::Data(self.handler, set.or(one).unwrap_or_default()),
+                    work: Detached::Data(self.handler, held.unwrap_or_default()),
                 }))))
             }
             Err(failure) => {
@@ -702,7 +707,7 @@ impl<'a> DataCall<'a> {
         let wanted: &[u16] = if self.command.is(Flags::WHOLE_KEYSPACE) {
             all_shards()
         } else {
-            numbers.extend(self.keys.iter().map(shard_of));
+            numbers.extend(self.keys.iter().map(KeyAt::shard));
             numbers.sort_unstable();
             numbers.dedup();
             &numbers
@@ -739,7 +744,7 @@ impl Batch {
                 |word, _| {
                     let Key { slot, hash, .. } = server.keyspace.key(args.get(word));
                     let key = KeyAt { word: word as u32, slot, hash };
-                    server.keyspace.prefetch(shard_of(&key));
+                    server.keyspace.prefetch(key.shard());
                     keys.push(key);
                 },
             );
@@ -765,11 +770,6 @@ impl Batch {
         }
         self.add(server, input, bytes, first, true);
     }
-}
-
-#[inline]
-fn shard_of(key: &KeyAt) -> u16 {
-    key.slot / SLOTS_PER_SHARD
 }
 
 fn owned(bytes: &[u8], block: Option<&Arc<Vec<u8>>>, args: Args<'_>, keys: &[KeyAt]) -> OwnedWords {

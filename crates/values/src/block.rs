@@ -249,7 +249,7 @@ impl<S: Shape> Block<S> {
 
     /// The member or field of a block in a table, for as long as the table is borrowed.
     #[inline]
-    pub(crate) fn key_of<'table>(block: &Ref<'table, Self>) -> &'table [u8] {
+    pub fn key_of<'table>(block: &Ref<'table, Self>) -> &'table [u8] {
         let key = block.key();
         // SAFETY: the key is in the block's allocation, not in `block`, which only points to it; it
         // stays, and nobody changes it, while the table is borrowed.

@@ -299,6 +299,11 @@ impl List {
         Some(self.nodes.get(index)?.read(scratch))
     }
 
+    /// Each node's number of elements, and its run unless that is compressed.
+    pub fn node_runs(&self) -> impl Iterator<Item = (usize, Option<&[u8]>)> {
+        self.nodes.iter().map(|node| (node.count(), (!node.is_compressed()).then(|| node.run())))
+    }
+
     /// Bytes of memory that the list takes, without the struct itself.
     pub fn memory(&self) -> usize {
         let heap = |bytes| if bytes == 0 { 0 } else { block_size(bytes) };

@@ -1,6 +1,5 @@
 //! Commands on keys of any type, and the world in which commands of other families are tried too.
 
-use keyspace::slot::SLOTS_PER_SHARD;
 use keyspace::{Keyspace, shards};
 use protocol::reply::Reply;
 use protocol::request::Arg;
@@ -50,6 +49,22 @@ impl World {
     }
 
     pub(crate) fn try_run(&self, line: &str) -> Result<Vec<u8>, Failure> {
+        self.run_noting(line, |_| ())
+    }
+
+    /// Why a command was not run at once where it wanted other shards.
+    pub(crate) fn refusals(&self, line: &str) -> Vec<Failure> {
+        let mut refusals = Vec::new();
+        let outcome = self.run_noting(line, |refusal| refusals.push(refusal.clone()));
+        assert!(outcome.is_ok(), "{line}: {outcome:?}");
+        refusals
+    }
+
+    fn run_noting(
+        &self,
+        line: &str,
+        mut refused: impl FnMut(&Failure),
+    ) -> Result<Vec<u8>, Failure> {
         let mut args = Vec::new();
         let mut start = 0;
         for word in line.split(' ') {
@@ -71,30 +86,38 @@ impl World {
                 },
             );
         }
-        let mut numbers: Vec<u16> = keys.iter().map(|key| key.slot / SLOTS_PER_SHARD).collect();
+        let mut numbers: Vec<u16> = keys.iter().map(KeyAt::shard).collect();
         numbers.sort_unstable();
         numbers.dedup();
         if command.spec.flags.contains(Flags::WHOLE_KEYSPACE) {
             numbers = shards::all_shards().to_vec();
         }
-        let mut set = self.keyspace.try_borrow_set(&numbers).expect("free shards");
-        let mut out = Vec::new();
-        let mut ctx = Context {
-            keyspace: self.keyspace,
-            args,
-            block: None,
-            keys: &keys,
-            shards: if set.is_empty() { Shards::None } else { Shards::Set(&mut set) },
-            reply: Reply::new(&mut out, false),
-            now_ms: self.now_ms,
-            db: self.db,
-            name: command.spec.name,
-            settings: &SETTINGS,
-            may_wait: self.may_wait,
-        };
-        let outcome = (command.run)(&mut ctx);
-        assert!(outcome.is_ok() || ctx.reply.is_empty(), "a reply and a failure for {line}");
-        outcome.map(|()| out)
+        let mut may_wait = self.may_wait;
+        loop {
+            let mut set = self.keyspace.try_borrow_set(&numbers).expect("free shards");
+            let mut out = Vec::new();
+            let mut ctx = Context {
+                keyspace: self.keyspace,
+                args,
+                block: None,
+                keys: &keys,
+                shards: if set.is_empty() { Shards::None } else { Shards::Set(&mut set) },
+                reply: Reply::new(&mut out, false),
+                now_ms: self.now_ms,
+                db: self.db,
+                name: command.spec.name,
+                settings: &SETTINGS,
+                may_wait,
+            };
+            let outcome = (command.run)(&mut ctx);
+            assert!(outcome.is_ok() || ctx.reply.is_empty(), "a reply and a failure for {line}");
+            outcome.as_ref().err().into_iter().for_each(&mut refused);
+            match outcome {
+                Err(Failure::Needs(wanted)) => numbers = wanted,
+                Err(Failure::Walk) => (numbers, may_wait) = (Vec::new(), true),
+                outcome => return outcome.map(|()| out),
+            }
+        }
     }
 
     /// Runs commands and compares their replies, given behind ` => `.

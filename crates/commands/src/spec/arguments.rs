@@ -57,6 +57,8 @@ pub enum Kind {
     Key(u8),
     /// A pattern with wildcards.
     Pattern,
+    /// A pattern that keys are made of, which the key spec with this index stands for.
+    KeyPattern(u8),
     /// A time, counted from 1970.
     UnixTime,
     /// Nothing but the token.
@@ -86,7 +88,7 @@ impl Kind {
             Self::Integer => "integer",
             Self::Double => "double",
             Self::Key(_) => "key",
-            Self::Pattern => "pattern",
+            Self::Pattern | Self::KeyPattern(_) => "pattern",
             Self::UnixTime => "unix-time",
             Self::PureToken => "pure-token",
             Self::OneOf => "oneof",
@@ -208,9 +210,12 @@ impl Argument {
         self
     }
 
-    /// A key that the key spec with this index finds.
+    /// A key that the key spec with this index finds, or a pattern of keys that it stands for.
     pub const fn in_spec(mut self, index: u8) -> Self {
-        self.kind = Kind::Key(index);
+        self.kind = match self.kind {
+            Kind::Pattern => Kind::KeyPattern(index),
+            _ => Kind::Key(index),
+        };
         self
     }
 
@@ -321,6 +326,7 @@ mod tests {
         let all = pattern("p").opt().many_with_token().flag_names();
         assert_eq!(all, ["optional", "multiple", "multiple_token"]);
         assert_eq!(key("key").in_spec(1).kind, Kind::Key(1));
+        assert_eq!(pattern("p").in_spec(1).kind, Kind::KeyPattern(1));
         assert_eq!(key("key").in_spec(1).kind.name(), "key");
         assert!(string("a").flag_names().is_empty());
     }

@@ -126,7 +126,7 @@ fn describe(reply: &mut Reply<'_>, command: &Registered) {
 fn first_last_step(keys: &[KeySpec]) -> (i64, i64, i64) {
     let ranges = keys.iter().filter_map(|spec| match spec.find {
         Find::Range { last, step } => Some((i64::from(spec.begin), i64::from(last), step)),
-        Find::Counted { .. } => None,
+        Find::Counted { .. } | Find::Made | Find::SortStore => None,
     });
     ranges.fold((0, 0, 0), |(first, last, step), (begin, end, width)| {
         let end = if end < 0 { end } else { begin + end };
@@ -140,6 +140,9 @@ fn first_last_step(keys: &[KeySpec]) -> (i64, i64, i64) {
     })
 }
 
+/// What clients are told of keys that no rule finds which they could follow.
+const UNKNOWN: &str = "unknown";
+
 fn describe_keys(reply: &mut Reply<'_>, keys: &KeySpec) {
     let (kind, fields): (&str, Vec<(&str, i64)>) = match keys.find {
         Find::Range { last, step } => (
@@ -149,7 +152,11 @@ fn describe_keys(reply: &mut Reply<'_>, keys: &KeySpec) {
         Find::Counted { step } => {
             ("keynum", vec![("keynumidx", 0), ("firstkey", 1), ("keystep", i64::from(step))])
         }
+        Find::Made | Find::SortStore => (UNKNOWN, vec![]),
     };
+    let begin = [("index", i64::from(keys.begin))];
+    let (begin_kind, begin): (&str, &[_]) =
+        if keys.find.is_unknown() { (UNKNOWN, &[]) } else { ("index", &begin) };
     reply.map(3 + usize::from(!keys.notes.is_empty()));
     if !keys.notes.is_empty() {
         field(reply, "notes", keys.notes);
@@ -158,7 +165,7 @@ fn describe_keys(reply: &mut Reply<'_>, keys: &KeySpec) {
     reply.set(keys.access.names().len());
     keys.access.names().iter().for_each(|name| reply.simple(name));
     reply.bulk(b"begin_search");
-    search(reply, "index", &[("index", i64::from(keys.begin))]);
+    search(reply, begin_kind, begin);
     reply.bulk(b"find_keys");
     search(reply, kind, &fields);
 }
@@ -256,7 +263,7 @@ fn document_arguments(reply: &mut Reply<'_>, arguments: &[Argument]) {
             ("since", argument.since),
             ("deprecated_since", argument.deprecated_since),
         ];
-        let is_key = matches!(argument.kind, Kind::Key(_));
+        let is_key = matches!(argument.kind, Kind::Key(_) | Kind::KeyPattern(_));
         let optional = [is_key, !flags.is_empty(), !argument.parts.is_empty()];
         let shown = texts.iter().filter(|(_, text)| text.is_some()).count();
         reply.map(2 + shown + optional.iter().filter(|shown| **shown).count());
@@ -267,7 +274,9 @@ fn document_arguments(reply: &mut Reply<'_>, arguments: &[Argument]) {
                 field(reply, name, text);
             }
             // Redis puts the number right behind the text.
-            if let ("display_text", Kind::Key(index)) = (name, argument.kind) {
+            if let ("display_text", Kind::Key(index) | Kind::KeyPattern(index)) =
+                (name, argument.kind)
+            {
                 reply.bulk(b"key_spec_index");
                 reply.integer(i64::from(index));
             }
