@@ -73,6 +73,7 @@ pub static COMMANDS: &[Command<Handler>] = &[
         .tips(&[tips::NONDETERMINISTIC])
         .args(&[key("key"), string("field")]),
     Command::<Handler>::new("hdel", -3, hdel)
+        .members(2, 1)
         .flags(CHANGE_FAST)
         .keys(&[KeySpec::one(Access::REMOVE_IF)])
         .docs(Group::Hash, "2.0.0", "Takes fields out of a hash.")
@@ -80,6 +81,7 @@ pub static COMMANDS: &[Command<Handler>] = &[
         .history(&[("2.4.0", "Several fields.")])
         .args(&[key("key"), string("field").many()]),
     Command::<Handler>::new("hexists", 3, hexists)
+        .members(2, 1)
         .flags(READ_FAST)
         .keys(INSPECT_ONE)
         .docs(Group::Hash, "2.0.0", "Tells whether a hash has a field.")
@@ -104,6 +106,7 @@ pub static COMMANDS: &[Command<Handler>] = &[
         .complexity("O(N) with N the number of fields given")
         .args(&[key("key"), FIELDS]),
     Command::<Handler>::new("hget", 3, hget)
+        .members(2, 1)
         .flags(READ_FAST)
         .keys(READ_ONE)
         .docs(Group::Hash, "2.0.0", "Reads a field of a hash.")
@@ -133,12 +136,14 @@ pub static COMMANDS: &[Command<Handler>] = &[
             FIELDS,
         ]),
     Command::<Handler>::new("hincrby", 4, numbers::hincrby)
+        .members(2, 2)
         .flags(WRITE_FAST)
         .keys(EXCHANGE_ONE)
         .docs(Group::Hash, "2.0.0", "Adds an integer to the number in a field of a hash.")
         .complexity("O(1)")
         .args(&[key("key"), string("field"), integer("increment")]),
     Command::<Handler>::new("hincrbyfloat", 4, numbers::hincrbyfloat)
+        .members(2, 2)
         .flags(WRITE_FAST)
         .keys(EXCHANGE_ONE)
         .docs(
@@ -162,12 +167,14 @@ pub static COMMANDS: &[Command<Handler>] = &[
         .complexity("O(1)")
         .args(&[key("key")]),
     Command::<Handler>::new("hmget", -3, hmget)
+        .members(2, 1)
         .flags(READ_FAST)
         .keys(READ_ONE)
         .docs(Group::Hash, "2.0.0", "Reads several fields of a hash.")
         .complexity("O(N) with N the number of fields given")
         .args(&[key("key"), string("field").many()]),
     Command::<Handler>::new("hmset", -4, hmset)
+        .members(2, 2)
         .flags(WRITE_FAST)
         .keys(UPDATE_ONE)
         .docs(Group::Hash, "2.0.0", "Sets fields of a hash.")
@@ -216,6 +223,7 @@ pub static COMMANDS: &[Command<Handler>] = &[
             block("options").opt().of(&[integer("count"), token("WITHVALUES").opt()]),
         ]),
     Command::<Handler>::new("hset", -4, hset)
+        .members(2, 2)
         .flags(WRITE_FAST)
         .keys(UPDATE_ONE)
         .docs(Group::Hash, "2.0.0", "Sets fields of a hash.")
@@ -230,12 +238,14 @@ pub static COMMANDS: &[Command<Handler>] = &[
         .complexity("O(N) with N the number of fields given")
         .args(HSETEX),
     Command::<Handler>::new("hsetnx", 4, hsetnx)
+        .members(2, 2)
         .flags(WRITE_FAST)
         .keys(&[KeySpec::one(Access::EXTEND)])
         .docs(Group::Hash, "2.0.0", "Sets a field of a hash if it is not there.")
         .complexity("O(1)")
         .args(&[key("key"), string("field"), string("value")]),
     Command::<Handler>::new("hstrlen", 3, hstrlen)
+        .members(2, 1)
         .flags(READ_FAST)
         .keys(INSPECT_ONE)
         .docs(Group::Hash, "3.2.0", "Tells the length of the value of a field.")

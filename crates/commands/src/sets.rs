@@ -40,6 +40,7 @@ const SMALLEST: &str = "O(N*M) with N the members of the smallest set and M the 
 /// The rows of this family.
 pub static COMMANDS: &[Command<Handler>] = &[
     Command::<Handler>::new("sadd", -3, sadd)
+        .members(2, 1)
         .flags(WRITE_FAST)
         .keys(&[KeySpec::one(Access::EXTEND)])
         .docs(Group::Set, "1.0.0", "Adds members to a set, which is made if it is not there.")
@@ -97,6 +98,7 @@ pub static COMMANDS: &[Command<Handler>] = &[
         .complexity(SMALLEST)
         .args(KEYS_TO_STORE),
     Command::<Handler>::new("sismember", 3, sismember)
+        .members(2, 1)
         .flags(READ_FAST)
         .keys(&[KeySpec::one(Access::INSPECT)])
         .docs(Group::Set, "1.0.0", "Tells whether a set has a member.")
@@ -110,6 +112,7 @@ pub static COMMANDS: &[Command<Handler>] = &[
         .tips(&[tips::NONDETERMINISTIC_ORDER])
         .args(&[key("key")]),
     Command::<Handler>::new("smismember", -3, smismember)
+        .members(2, 1)
         .flags(READ_FAST)
         .keys(READ_ONE)
         .docs(Group::Set, "6.2.0", "Tells of each member whether a set has it.")
@@ -138,6 +141,7 @@ pub static COMMANDS: &[Command<Handler>] = &[
         .tips(&[tips::NONDETERMINISTIC])
         .args(&[key("key"), integer("count").opt().since("2.6.0")]),
     Command::<Handler>::new("srem", -3, srem)
+        .members(2, 1)
         .flags(TAKE_FAST)
         .keys(&[KeySpec::one(Access::REMOVE_IF)])
         .docs(Group::Set, "1.0.0", "Takes members out of a set.")

@@ -68,6 +68,7 @@ const OF_DIFF: &str = "O(L + (N-K)log(N)) with L members in all sources, N in th
 /// The rows of this family.
 pub static COMMANDS: &[Command<Handler>] = &[
     Command::<Handler>::new("zadd", -4, write::zadd)
+        .members(3, 2)
         .flags(WRITE_FAST)
         .keys(&[KeySpec::one(Access::UPDATE)])
         .docs(
@@ -122,6 +123,7 @@ pub static COMMANDS: &[Command<Handler>] = &[
         .complexity(OF_DIFF)
         .args(&[key("destination"), integer("numkeys"), key("key").in_spec(1).many()]),
     Command::<Handler>::new("zincrby", 4, write::zincrby)
+        .members(3, 2)
         .flags(WRITE_FAST)
         .keys(&[KeySpec::one(Access::EXCHANGE)])
         .docs(Group::SortedSet, "1.2.0", "Adds to the score of a member.")
@@ -171,6 +173,7 @@ pub static COMMANDS: &[Command<Handler>] = &[
             integer("count").after("COUNT").opt(),
         ]),
     Command::<Handler>::new("zmscore", -3, zmscore)
+        .members(2, 1)
         .flags(READ_FAST)
         .keys(READ_ONE)
         .docs(Group::SortedSet, "6.2.0", "Tells the scores of members.")
@@ -244,6 +247,7 @@ pub static COMMANDS: &[Command<Handler>] = &[
             LIMIT,
         ]),
     Command::<Handler>::new("zrank", -3, zrank)
+        .members(2, 2)
         .flags(READ_FAST)
         .keys(READ_ONE)
         .docs(Group::SortedSet, "2.0.0", "Counts the members with lower scores than one has.")
@@ -251,6 +255,7 @@ pub static COMMANDS: &[Command<Handler>] = &[
         .history(RANKED_HISTORY)
         .args(RANKED),
     Command::<Handler>::new("zrem", -3, write::zrem)
+        .members(2, 1)
         .flags(TAKE_FAST)
         .keys(REMOVE_IN_ONE)
         .docs(Group::SortedSet, "1.2.0", "Removes members.")
@@ -306,6 +311,7 @@ pub static COMMANDS: &[Command<Handler>] = &[
         .deprecated("6.2.0", "`ZRANGE` with `REV` and `BYSCORE`")
         .args(&[key("key"), double("max"), double("min"), WITHSCORES, LIMIT]),
     Command::<Handler>::new("zrevrank", -3, zrevrank)
+        .members(2, 2)
         .flags(READ_FAST)
         .keys(READ_ONE)
         .docs(Group::SortedSet, "2.0.0", "Counts the members with higher scores than one has.")
@@ -313,6 +319,7 @@ pub static COMMANDS: &[Command<Handler>] = &[
         .history(RANKED_HISTORY)
         .args(RANKED),
     Command::<Handler>::new("zscore", 3, zscore)
+        .members(2, 1)
         .flags(READ_FAST)
         .keys(READ_ONE)
         .docs(Group::SortedSet, "1.2.0", "Tells the score of a member.")

@@ -332,6 +332,16 @@ impl KeySpec {
     }
 }
 
+/// Where the members or fields stand among the words that a command looks up in the collection of
+/// its only key. A hint: words that are none do no harm.
+#[derive(Clone, Copy, Debug)]
+pub struct Members {
+    /// The first one's word.
+    pub first: usize,
+    /// Words from one to the next.
+    pub step: usize,
+}
+
 /// What people, and tools for people, read of a command.
 #[derive(Clone, Copy, Debug)]
 pub struct Docs {
@@ -374,6 +384,8 @@ pub struct Spec {
     pub docs: Docs,
     /// Whether it has subcommands; only they are in the family's category then.
     pub is_container: bool,
+    /// Where the members stand that it looks up, if it looks some up.
+    pub members: Option<Members>,
 }
 
 impl Spec {
@@ -484,6 +496,7 @@ impl<H: Copy> Command<H> {
             tips: &[],
             docs,
             is_container: false,
+            members: None,
         };
         Self { spec, run, subcommands: &[] }
     }
@@ -491,6 +504,13 @@ impl<H: Copy> Command<H> {
     /// Sets the flags.
     pub const fn flags(mut self, flags: Flags) -> Self {
         self.spec.flags = flags;
+        self
+    }
+
+    /// Says where the members stand that the command looks up: the first one's word, and words from
+    /// one to the next.
+    pub const fn members(mut self, first: usize, step: usize) -> Self {
+        self.spec.members = Some(Members { first, step });
         self
     }
 

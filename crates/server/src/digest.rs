@@ -7,11 +7,13 @@ use std::fmt;
 
 use keyspace::{DATABASES, Keyspace, SHARDS};
 use sha1::{Digest as _, Sha1};
-use values::Entry;
+use values::typed::{Hashes, Lists, Sets, SortedSets};
+use values::{Entry, Form, Type};
 
-/// The number by which Redis knows the type of strings.
-const STRING: u32 = 0;
 const HAS_EXPIRY: &[u8] = b"!!expire!!";
+const FIELD_HAS_EXPIRY: &[u8] = b"!!hexpire!!";
+/// Significant digits of a score.
+const SCORE_DIGITS: usize = 17;
 
 /// A hash of data.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -37,20 +39,73 @@ impl fmt::Display for Digest {
     }
 }
 
-fn mix_value(digest: &mut Digest, entry: &Entry) {
-    digest.mix(&STRING.to_be_bytes());
-    if let Some(string) = entry.string() {
-        string.with_bytes(|bytes| digest.mix(bytes));
+fn mix_value(digest: &mut Digest, entry: &Entry, now_ms: u64) {
+    let form = entry.form();
+    digest.mix(&type_number(&form).to_be_bytes());
+    if let Form::String(value) = form {
+        value.with_bytes(|bytes| digest.mix(bytes));
+    } else if let Some(list) = Lists::of(form, now_ms) {
+        list.for_each(|element| element.with_bytes(|bytes| digest.mix(bytes)));
+    } else if let Some(set) = Sets::of(form, now_ms) {
+        set.each(|member| member.with_bytes(|bytes| digest.add(bytes)));
+    } else if let Some(hash) = Hashes::of(form, now_ms) {
+        hash.for_each(|field| {
+            let mut pair = Digest::default();
+            field.name.with_bytes(|bytes| pair.mix(bytes));
+            field.value.with_bytes(|bytes| pair.mix(bytes));
+            if field.expires_at.is_some() {
+                pair.add(FIELD_HAS_EXPIRY);
+            }
+            digest.add(&pair.0);
+        });
+    } else if let Some(set) = SortedSets::of(form, now_ms) {
+        set.for_each(0..set.len(), false, |member, score| {
+            let mut pair = Digest::default();
+            pair.mix(member);
+            pair.mix(score_text(score.get()).as_bytes());
+            digest.add(&pair.0);
+        });
     }
     if entry.expires_at().is_some() {
         digest.add(HAS_EXPIRY);
     }
 }
 
+/// The number by which Redis knows a value's type.
+fn type_number(form: &Form<'_>) -> u32 {
+    match form.type_name() {
+        "list" => 1,
+        "set" => 2,
+        "zset" => 3,
+        "hash" => 4,
+        _ => 0,
+    }
+}
+
+/// A score as C's `%.17g` writes it.
+fn score_text(score: f64) -> String {
+    if score.is_infinite() {
+        return if score > 0.0 { "inf".to_owned() } else { "-inf".to_owned() };
+    }
+    let text = format!("{score:.*e}", SCORE_DIGITS - 1);
+    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let trimmed = |text: &str| match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text.to_owned(),
+    };
+    if (-4..SCORE_DIGITS as i32).contains(&exponent) {
+        let places = usize::try_from(SCORE_DIGITS as i32 - 1 - exponent).unwrap_or(0);
+        return trimmed(&format!("{score:.places$}"));
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{}e{sign}{:02}", trimmed(digits), exponent.unsigned_abs())
+}
+
 /// The hash of a key's value and whether it expires.
-pub fn of_value(entry: &Entry) -> Digest {
+pub fn of_value(entry: &Entry, now_ms: u64) -> Digest {
     let mut digest = Digest::default();
-    mix_value(&mut digest, entry);
+    mix_value(&mut digest, entry, now_ms);
     digest
 }
 
@@ -67,7 +122,7 @@ pub fn of_all(keyspace: &'static Keyspace, now_ms: u64) -> Digest {
                 next = db.scan(from, now_ms, |entry| {
                     let mut digest = Digest::default();
                     digest.mix(entry.key());
-                    mix_value(&mut digest, entry);
+                    mix_value(&mut digest, entry, now_ms);
                     keys.add(&digest.0);
                     found = true;
                 });
@@ -89,10 +144,30 @@ mod tests {
 
     #[test]
     fn hashes_are_those_of_redis() {
-        let digest = |value, expires_at| of_value(&Entry::new(b"k", value, expires_at)).to_string();
+        let digest =
+            |value, expires_at| of_value(&Entry::new(b"k", value, expires_at), 0).to_string();
         assert_eq!(digest(Value::Int(1), None), "b4fc66738120fba0b5aa500ab5c2bf89cea1c5da");
         let hello = Value::Bytes(b"hello");
         assert_eq!(digest(hello, Some(1)), "d037c4eb8a8b36b602fbced4000daeab0714c1e3");
         assert_eq!(Digest::default().to_string(), "0".repeat(40));
+    }
+
+    #[test]
+    fn scores_are_written_as_c_does() {
+        for (score, text) in [
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (1.5, "1.5"),
+            (0.1, "0.10000000000000001"),
+            (1e16, "10000000000000000"),
+            (1e17, "1e+17"),
+            (123456789.0, "123456789"),
+            (0.0001, "0.0001"),
+            (0.00001, "1.0000000000000001e-05"),
+            (-2.5e-300, "-2.5000000000000001e-300"),
+            (f64::NEG_INFINITY, "-inf"),
+        ] {
+            assert_eq!(score_text(score), text);
+        }
     }
 }

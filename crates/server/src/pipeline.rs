@@ -42,6 +42,8 @@ use crate::session::{Block, Call, Flow, Session, Work};
 use crate::stats::{Moment, Tally, Ticks};
 use crate::watch::{Done, Watch};
 
+mod ahead;
+
 /// Commands in a batch.
 const BATCH_MAX: usize = 64;
 /// A batch with so many keys takes no more commands: what is prefetched must stay in the
@@ -231,6 +233,28 @@ pub struct Hand {
     granted: Option<HeldSet>,
 }
 
+impl Hand {
+    /// The shard of an only key: the one in hand, or another instead of it.
+    #[inline]
+    fn take_one(
+        &mut self,
+        server: &'static Server,
+        number: u16,
+    ) -> Result<&mut keyspace::Shard, Step> {
+        if !matches!(&self.one, Some((held, _)) if *held == number) {
+            self.one = None;
+            let Some(shard) = server.keyspace.try_borrow(number) else {
+                return Err(Step::Borrow(vec![number]));
+            };
+            self.one = Some((number, shard));
+        }
+        match &mut self.one {
+            Some((_, shard)) => Ok(shard),
+            None => unreachable!("just taken"),
+        }
+    }
+}
+
 /// Calls that are timed together, as reading the clock costs a tenth of a short one: some calls of
 /// one short command in a row.
 struct Lap {
@@ -350,11 +374,14 @@ impl<'t> Turn<'t> {
     pub fn run(&mut self, range: Range<usize>, hand: &mut Hand) -> Result<(), (usize, Step)> {
         let calls = &self.batch.calls[range];
         let mut lap = Lap::start(self.server, self.session.client.thread);
-        let (mut count, mut ended) = (0, Ok(()));
+        let (mut count, mut ended, mut loaded) = (0, Ok(()), 0);
         for (index, call) in calls.iter().enumerate() {
             if self.output.total() >= OUTPUT_SLICE {
                 ended = Err((call.bytes.start, Step::Flush));
                 break;
+            }
+            if index >= loaded {
+                loaded = index + self.load_members(&calls[index..], hand);
             }
             let start = self.output.len();
             count += 1;
@@ -624,7 +651,7 @@ impl<'a> DataCall<'a> {
         let shards = match (self.keys, hand.granted.take()) {
             (_, Some(granted)) => Shards::Set(set.insert(granted)),
             ([key], None) if !self.command.is(Flags::LONG) => {
-                Shards::One(self.take_one(key.shard(), hand)?)
+                Shards::One(hand.take_one(self.server, key.shard())?)
             }
             ([], None) if !self.command.is(Flags::WHOLE_KEYSPACE) => {
                 hand.one = None;
@@ -677,26 +704,6 @@ impl<'a> DataCall<'a> {
                 failure.write_to(&mut Reply::new(output, session.resp3));
                 Ok(())
             }
-        }
-    }
-
-    /// The shard of the only key: the one in hand, or another instead of it.
-    #[inline]
-    fn take_one<'h>(
-        &self,
-        number: u16,
-        hand: &'h mut Hand,
-    ) -> Result<&'h mut keyspace::Shard, Step> {
-        if !matches!(&hand.one, Some((held, _)) if *held == number) {
-            hand.one = None;
-            let Some(shard) = self.server.keyspace.try_borrow(number) else {
-                return Err(Step::Borrow(vec![number]));
-            };
-            hand.one = Some((number, shard));
-        }
-        match &mut hand.one {
-            Some((_, shard)) => Ok(shard),
-            None => unreachable!("just taken"),
         }
     }
 

@@ -71,6 +71,11 @@ impl SortedSet {
         Self { members: Members::new(hasher), order: Tree::new() }
     }
 
+    /// The members without their order.
+    pub(crate) fn members(&self) -> &Members<Ranked> {
+        &self.members
+    }
+
     /// Members.
     #[inline]
     pub fn len(&self) -> usize {

@@ -184,7 +184,8 @@ fn digest_value(call: &Call<'_>) -> Flow {
         for key in &keys {
             let key = keyspace.key(key);
             let mut shard = keyspace.borrow_blocking(key.shard());
-            let digest = shard.db(db).get(&key, now_ms).map(|entry| digest::of_value(&entry));
+            let digest =
+                shard.db(db).get(&key, now_ms).map(|entry| digest::of_value(&entry, now_ms));
             reply.simple(&digest.unwrap_or_default().to_string());
         }
     }))
