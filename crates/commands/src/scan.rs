@@ -179,7 +179,16 @@ fn walk_some(
     }
 }
 
-/// What SCAN is asked for, its cursor apart.
+/// What is walked over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Over {
+    Keys,
+    Fields,
+    Members,
+    Scores,
+}
+
+/// What a walk is asked for, its cursor apart.
 #[derive(PartialEq, Eq, Debug)]
 struct Request<'a> {
     /// Keys or members to visit, about.
