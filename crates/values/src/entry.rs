@@ -213,7 +213,7 @@ impl Entry {
     /// The entry's kind is a boxed one.
     #[inline]
     unsafe fn form_in_box(&self) -> Form<'_> {
-        // SAFETY: each kind is the one of its type, and the caller promises that it is one of these.
+        // SAFETY: each kind is that of its type, and the caller promises one of these.
         unsafe {
             match self.header().kind {
                 Kind::List => Form::List(self.in_box()),
