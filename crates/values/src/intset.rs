@@ -1,7 +1,7 @@
 //! A small set of integers: sorted, all of the width that the widest needs.
 //!
 //! ```text
-//! | width | integer | integer | …        width: 2, 4 or 8 bytes; integers are little-endian
+//! | width | integer | integer | …        width: 1 to 8 bytes; integers are little-endian
 //! ```
 //!
 //! No bytes at all are the empty set too. Like a packed run (see `packed.rs`) the bytes belong to
@@ -10,32 +10,18 @@
 
 #![forbid(unsafe_code)]
 
-use crate::packed::{Encoded, Malformed, Splice};
+use crate::packed::{Encoded, Malformed, Splice, load_signed, width_of};
 
 const HEADER: usize = 1;
-
-fn width_for(number: i64) -> usize {
-    if i16::try_from(number).is_ok() {
-        size_of::<i16>()
-    } else if i32::try_from(number).is_ok() {
-        size_of::<i32>()
-    } else {
-        size_of::<i64>()
-    }
-}
-
-fn load<const N: usize>(numbers: &[u8], index: usize) -> Option<[u8; N]> {
-    numbers.get(index * N..(index + 1) * N)?.try_into().ok()
-}
 
 /// The width of the integers and their bytes.
 #[inline]
 fn split(set: &[u8]) -> (usize, &[u8]) {
     match set {
-        [width @ (2 | 4 | 8), numbers @ ..] => (usize::from(*width), numbers),
+        [width @ 1..=8, numbers @ ..] => (usize::from(*width), numbers),
         _ => {
             debug_assert!(set.is_empty(), "a set of integers without a width");
-            (size_of::<i16>(), &[])
+            (1, &[])
         }
     }
 }
@@ -50,11 +36,13 @@ pub fn len(set: &[u8]) -> usize {
 /// The integer `index`, counted from the smallest.
 #[inline]
 pub fn get(set: &[u8], index: usize) -> Option<i64> {
-    match split(set) {
-        (2, numbers) => load(numbers, index).map(|bytes| i16::from_le_bytes(bytes).into()),
-        (4, numbers) => load(numbers, index).map(|bytes| i32::from_le_bytes(bytes).into()),
-        (_, numbers) => load(numbers, index).map(i64::from_le_bytes),
-    }
+    let (width, numbers) = split(set);
+    let at = index * width;
+    Some(match *numbers.get(at..at + width)? {
+        [a, b] => i16::from_le_bytes([a, b]).into(),
+        [a, b, c, d] => i32::from_le_bytes([a, b, c, d]).into(),
+        ref bytes => load_signed(bytes),
+    })
 }
 
 /// The integers, ascending.
@@ -97,7 +85,7 @@ pub enum Insertion {
 /// Adds an integer.
 pub fn insert(set: &[u8], number: i64) -> Insertion {
     let (width, numbers) = split(set);
-    if set.is_empty() || width < width_for(number) {
+    if set.is_empty() || width < width_of(number) {
         return Insertion::Rewrite(widened(set, number));
     }
     match find(set, number) {
@@ -113,7 +101,7 @@ pub fn insert(set: &[u8], number: i64) -> Insertion {
 
 /// The set with an integer that is wider than all others, and so smaller or larger than they.
 fn widened(set: &[u8], number: i64) -> Vec<u8> {
-    let width = width_for(number);
+    let width = width_of(number);
     let mut bytes = Vec::with_capacity(HEADER + (len(set) + 1) * width);
     bytes.push(width as u8);
     let others = numbers(set);
@@ -134,7 +122,7 @@ pub fn remove(set: &[u8], number: i64) -> Option<Splice<'static>> {
 /// The set of these integers, which ascend.
 pub fn of(ascending: &[i64]) -> Vec<u8> {
     let ends = [ascending.first(), ascending.last()];
-    let width = ends.into_iter().flatten().map(|end| width_for(*end)).max();
+    let width = ends.into_iter().flatten().map(|end| width_of(*end)).max();
     let mut bytes = Vec::new();
     if let Some(width) = width {
         bytes.reserve(HEADER + ascending.len() * width);
@@ -164,7 +152,7 @@ pub fn retained(set: &[u8], mut keep: impl FnMut(i64) -> bool) -> Vec<u8> {
 pub fn check(bytes: &[u8]) -> Result<usize, Malformed> {
     let has_shape = match bytes {
         [] => true,
-        [width @ (2 | 4 | 8), numbers @ ..] => numbers.len() % usize::from(*width) == 0,
+        [width @ 1..=8, numbers @ ..] => numbers.len() % usize::from(*width) == 0,
         _ => false,
     };
     if !has_shape {

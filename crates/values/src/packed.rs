@@ -107,9 +107,17 @@ fn load(bytes: &[u8]) -> u64 {
 
 /// The signed number in these one to eight bytes.
 #[inline]
-fn load_signed(bytes: &[u8]) -> i64 {
+pub(crate) fn load_signed(bytes: &[u8]) -> i64 {
     let unused = u64::BITS.saturating_sub(8 * bytes.len() as u32);
     (load(bytes) << unused).cast_signed() >> unused
+}
+
+/// Bytes that a signed number needs.
+#[inline]
+pub(crate) fn width_of(number: i64) -> usize {
+    // The bits that differ from the sign, and the sign.
+    let bits = u64::BITS + 1 - (number ^ (number >> 63)).leading_zeros();
+    bits.div_ceil(u8::BITS) as usize
 }
 
 /// Where the data of the item at `at` lies, which is none of the two frequent kinds; nothing when
@@ -216,9 +224,7 @@ impl<'a> Encoded<'a> {
         match value {
             Value::Int(number @ 0..=127) => Self::fixed(number as u8, 0, 0),
             Value::Int(number) => {
-                // The bits that differ from the sign, and the sign.
-                let bits = u64::BITS + 1 - (number ^ (number >> 63)).leading_zeros();
-                let width = bits.div_ceil(8).max(2) as u8;
+                let width = width_of(number).max(2) as u8;
                 Self::fixed(INTEGER + width - 1, number.cast_unsigned(), width)
             }
             Value::Bytes(data) => {
