@@ -234,7 +234,7 @@ fn smembers(ctx: &mut Context<'_>) -> Outcome {
     budget.allow(len)?;
     reply.set(len);
     if let Some(set) = set {
-        set.each(|member| reply_value(reply, member));
+        set.for_each(|member| reply_value(reply, member));
     }
     Ok(())
 }

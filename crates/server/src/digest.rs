@@ -47,7 +47,7 @@ fn mix_value(digest: &mut Digest, entry: &Entry, now_ms: u64) {
     } else if let Some(list) = Lists::of(form, now_ms) {
         list.for_each(|element| element.with_bytes(|bytes| digest.mix(bytes)));
     } else if let Some(set) = Sets::of(form, now_ms) {
-        set.each(|member| member.with_bytes(|bytes| digest.add(bytes)));
+        set.for_each(|member| member.with_bytes(|bytes| digest.add(bytes)));
     } else if let Some(hash) = Hashes::of(form, now_ms) {
         hash.for_each(|field| {
             let mut pair = Digest::default();

@@ -60,7 +60,7 @@ fn spop_many(ctx: &mut Context<'_>, key: &Key<'_>, random: &mut Random) -> Outco
     reply.set(count.min(len));
     if count >= len {
         // The members are freed in the background.
-        set.each(|member| reply_value(reply, member));
+        set.for_each(|member| reply_value(reply, member));
         ctx.db(key).remove(key, now_ms);
     } else if count > 0 {
         ctx.edit::<Sets, _>(key, |set, reply| {
@@ -108,7 +108,7 @@ fn srandmember_many(ctx: &mut Context<'_>, key: &Key<'_>, mut random: Random) ->
     reply.array(wanted.min(len));
     let show = |member: Value<'_>| reply_value(reply, member);
     if wanted >= len {
-        set.each(show);
+        set.for_each(show);
     } else {
         set.sample(wanted, || random.draw(), show);
     }
@@ -131,7 +131,7 @@ fn repeated(set: SetRef<'_>, count: usize, mut random: Random, reply: &mut Reply
     );
     if left > 0 {
         let mut picks = Picks::new(reply.is_resp3());
-        set.each(|member| picks.push(|reply| reply_value(reply, member)));
+        set.for_each(|member| picks.push(|reply| reply_value(reply, member)));
         picks.draw(left as u64, random, reply);
     }
 }

@@ -135,7 +135,7 @@ fn count(ctx: &mut Context<'_>, operation: Operation) -> Outcome {
     budget.allow(operation.visits(&sets))?;
     if options.may_estimate && Estimate::is_worthwhile(operation.visits(&sets)) {
         let mut estimate = Estimate::new(hasher);
-        sets.iter().for_each(|set| set.each(|member| estimate.note(member)));
+        sets.iter().for_each(|set| set.for_each(|member| estimate.note(member)));
         reply.count(estimate.count().min(options.limit));
         return Ok(());
     }

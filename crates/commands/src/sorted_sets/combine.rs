@@ -95,7 +95,7 @@ impl<'s> Source<'s> {
             Self::Sorted(set) => set.try_for_each(|name, score| visit(name, score.get())),
             Self::Plain(set) => {
                 // Whoever breaks has what it wants.
-                _ = set.try_each(|member| member.with_bytes(|name| visit(name, ONE)));
+                _ = set.try_for_each(|member| member.with_bytes(|name| visit(name, ONE)));
             }
             Self::Absent => {}
         }

@@ -63,22 +63,22 @@ fn pop(
 ) -> Result<bool, Failure> {
     let budget = ctx.budget();
     let done = ctx.edit::<SortedSets, _>(key, |set, reply| {
-        let len = set.get().len();
+        let len = set.view().len();
         let count = count.min(len);
         budget.allow(count)?;
         let descending = end == End::Highest;
         let ranks = if descending { len.saturating_sub(count)..len } else { 0..count };
         match form {
-            Form::One => set.get().for_each(ranks.clone(), descending, |name, score| {
+            Form::One => set.view().for_each(ranks.clone(), descending, |name, score| {
                 reply.array(2);
                 reply.bulk(name);
                 reply.double(score.get());
             }),
-            Form::Flat => Show::Scores.range(reply, set.get(), ranks.clone(), descending),
+            Form::Flat => Show::Scores.range(reply, set.view(), ranks.clone(), descending),
             Form::WithKey => {
                 reply.array(2);
                 reply.bulk(key.bytes);
-                Show::Pairs.range(reply, set.get(), ranks.clone(), descending);
+                Show::Pairs.range(reply, set.view(), ranks.clone(), descending);
             }
         }
         set.remove_range(ranks);

@@ -286,7 +286,7 @@ fn remove(ctx: &mut Context<'_>, by: By) -> Outcome {
     let (key, budget) = (ctx.key(0), ctx.budget());
     let bounds = Bounds::parse(by, ctx.args.get(2), ctx.args.get(3))?;
     let removed = ctx.edit::<SortedSets, _>(&key, |set, _| {
-        let ranks = bounds.ranks(set.get(), false);
+        let ranks = bounds.ranks(set.view(), false);
         budget.allow(ranks.len())?;
         set.remove_range(ranks.clone());
         Ok(ranks.len())

@@ -139,7 +139,10 @@ impl<'e> SetRef<'e> {
 
     /// Visits members, in no order, until `visit` breaks.
     #[inline]
-    pub fn try_each(self, mut visit: impl FnMut(Value<'e>) -> ControlFlow<()>) -> ControlFlow<()> {
+    pub fn try_for_each(
+        self,
+        mut visit: impl FnMut(Value<'e>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
         match self.shape {
             Shape::Integers(run) => {
                 intset::numbers(run).try_for_each(|number| visit(Value::Int(number)))
@@ -154,8 +157,8 @@ impl<'e> SetRef<'e> {
 
     /// Visits all members, in no order.
     #[inline]
-    pub fn each(self, mut visit: impl FnMut(Value<'e>)) {
-        let _ = self.try_each(|member| {
+    pub fn for_each(self, mut visit: impl FnMut(Value<'e>)) {
+        let _ = self.try_for_each(|member| {
             visit(member);
             ControlFlow::Continue(())
         });
@@ -207,7 +210,7 @@ impl<'e> SetRef<'e> {
             });
         }
         let mut choice = Choice { left: self.len(), wanted: count };
-        self.each(|member| {
+        self.for_each(|member| {
             if choice.takes(random()) {
                 visit(member);
             }
@@ -220,7 +223,7 @@ impl<'e> SetRef<'e> {
         if let Shape::Table(set) = self.shape {
             return set.scan(from, self.now_ms, |block| visit(Value::Bytes(block.key())));
         }
-        self.each(visit);
+        self.for_each(visit);
         None
     }
 
@@ -237,7 +240,7 @@ impl<'e> SetRef<'e> {
 impl SetMut<'_> {
     /// The set as it is now.
     #[inline]
-    pub fn look(&self) -> SetRef<'_> {
+    pub fn view(&self) -> SetRef<'_> {
         let shape = match self.entry.form() {
             Form::IntSet(run) => Shape::Integers(run),
             Form::Set(set) => Shape::Table(set),
@@ -288,7 +291,7 @@ impl SetMut<'_> {
     /// Adds a member that expires at this time. One that is there gets the new time, or keeps what
     /// it has. Returns whether it is new.
     pub fn add_expiring(&mut self, member: Value<'_>, at: u64, may_keep: bool) -> bool {
-        if may_keep && self.look().contains(member) {
+        if may_keep && self.view().contains(member) {
             return false;
         }
         self.become_table();
@@ -306,7 +309,7 @@ impl SetMut<'_> {
         if at.is_some_and(|at| at <= self.rules.now_ms) {
             return self.remove(member);
         }
-        if !self.look().contains(member) {
+        if !self.view().contains(member) {
             return false;
         }
         if at.is_some() {
@@ -352,7 +355,7 @@ impl SetMut<'_> {
         mut random: impl FnMut() -> u64,
         mut visit: impl FnMut(Value<'_>),
     ) {
-        let len = self.look().len();
+        let len = self.view().len();
         let rest = len.saturating_sub(count);
         self.changes += (len - rest) as u64;
         let is_table = self.entry.kind() == Kind::Set;
@@ -368,7 +371,7 @@ impl SetMut<'_> {
             }
             !takes
         };
-        let rest = match self.look().shape {
+        let rest = match self.view().shape {
             Shape::Integers(run) => {
                 Store::Run(Kind::IntSet, intset::retained(run, |number| keeps(Value::Int(number))))
             }
@@ -396,9 +399,9 @@ impl SetMut<'_> {
     ) {
         let mut chosen = Vec::new();
         if count == 1 {
-            chosen.extend(self.look().random(random).map(|member| member.to_vec()));
+            chosen.extend(self.view().random(random).map(|member| member.to_vec()));
         } else {
-            self.look().sample(count, random, |member| chosen.push(member.to_vec()));
+            self.view().sample(count, random, |member| chosen.push(member.to_vec()));
         }
         let now_ms = self.rules.now_ms;
         let Some(set) = self.entry.boxed_mut::<Set>() else { return };
@@ -475,7 +478,7 @@ impl SetMut<'_> {
             return;
         }
         let mut members = Vec::new();
-        self.look().each(|member| members.push(member));
+        self.view().for_each(|member| members.push(member));
         Store::table(&members, self.rules).put(self.entry);
     }
 }

@@ -324,7 +324,7 @@ impl Edit for SortedSetMut<'_> {
 impl SortedSetMut<'_> {
     /// The sorted set as it is now.
     #[inline]
-    pub fn get(&self) -> SortedSetRef<'_> {
+    pub fn view(&self) -> SortedSetRef<'_> {
         SortedSetRef(match self.entry.form() {
             Form::SortedSet(set) => Kept::Boxed(set),
             _ => Kept::Packed(self.entry.run()),
@@ -336,7 +336,7 @@ impl SortedSetMut<'_> {
         let limits = self.rules.limits;
         let is_small = within(members, &limits.sorted_set_members)
             && within(bytes_max, &limits.sorted_set_bytes);
-        if !is_small && self.get().is_empty() {
+        if !is_small && self.view().is_empty() {
             self.unpack();
         }
     }

@@ -49,7 +49,7 @@ pub fn union<'e>(sets: &[SetRef<'e>], visit: Visit<'_, 'e>) -> ControlFlow<()> {
     }
     let mut seen = HashSet::new();
     for set in sorted {
-        set.try_each(|member| {
+        set.try_for_each(|member| {
             if seen.insert(Noted::of(member)) { visit(member) } else { ControlFlow::Continue(()) }
         })?;
     }
@@ -69,8 +69,8 @@ pub fn difference<'e>(sets: &[SetRef<'e>], visit: Visit<'_, 'e>) -> ControlFlow<
         return looking_up(*first, &others, false, visit);
     }
     let mut gone = HashSet::new();
-    others.iter().for_each(|set| set.each(|member| _ = gone.insert(Noted::of(member))));
-    first.try_each(|member| {
+    others.iter().for_each(|set| set.for_each(|member| _ = gone.insert(Noted::of(member))));
+    first.try_for_each(|member| {
         if gone.contains(&Noted::of(member)) { ControlFlow::Continue(()) } else { visit(member) }
     })
 }
@@ -90,10 +90,10 @@ fn looking_up<'e>(
     visit: Visit<'_, 'e>,
 ) -> ControlFlow<()> {
     if others.is_empty() {
-        return set.try_each(visit);
+        return set.try_for_each(visit);
     }
     let mut batch = Batch { members: Vec::with_capacity(BATCH) };
-    set.try_each(|member| {
+    set.try_for_each(|member| {
         batch.members.push((member, 0));
         if batch.members.len() < BATCH {
             return ControlFlow::Continue(());

@@ -46,7 +46,7 @@ fn member(number: u16) -> Vec<u8> {
 
 fn texts(set: SetRef<'_>) -> BTreeSet<Vec<u8>> {
     let mut texts = BTreeSet::new();
-    set.each(|member| assert!(texts.insert(member.to_vec()), "a member is shown twice"));
+    set.for_each(|member| assert!(texts.insert(member.to_vec()), "a member is shown twice"));
     assert_eq!(texts.len(), set.len());
     texts
 }
