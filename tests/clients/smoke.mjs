@@ -42,6 +42,28 @@ async function keys() {
   assert.equal(await redis.flushdb(), "OK");
 }
 
+async function collections() {
+  assert.equal(await redis.rpush("l", "a", "b", "c"), 3);
+  assert.deepEqual(await redis.lrange("l", 0, -1), ["a", "b", "c"]);
+  assert.equal(await redis.lmove("l", "l", "LEFT", "RIGHT"), "a");
+  assert.deepEqual(await redis.lpop("l", 2), ["b", "c"]);
+  assert.equal(await redis.hset("h", { f: 1, g: "two" }), 2);
+  assert.deepEqual(await redis.hgetall("h"), { f: "1", g: "two" });
+  assert.equal(await redis.sadd("s", 1, 2, 3), 3);
+  assert.deepEqual((await redis.smembers("s")).sort(), ["1", "2", "3"]);
+  assert.equal(await redis.zadd("z", 1, "a", 2.5, "b"), 2);
+  assert.equal(Number(await redis.zscore("z", "b")), 2.5);
+  assert.deepEqual(await redis.zrange("z", 0, -1), ["a", "b"]);
+  assert.deepEqual(await redis.sort("s", "DESC"), ["3", "2", "1"]);
+  const fields = {};
+  for await (const page of redis.hscanStream("h")) {
+    for (let at = 0; at < page.length; at += 2) fields[page[at]] = page[at + 1];
+  }
+  assert.deepEqual(fields, { f: "1", g: "two" });
+  await assert.rejects(redis.get("z"), /WRONGTYPE/);
+  assert.equal(await redis.flushdb(), "OK");
+}
+
 async function pipelines() {
   const pipeline = redis.pipeline();
   for (let number = 0; number < 10000; number++) pipeline.set(`key:${number}`, number);
@@ -74,6 +96,7 @@ async function connections() {
 await redis.flushall();
 await strings();
 await keys();
+await collections();
 await pipelines();
 await connections();
 await redis.flushall();

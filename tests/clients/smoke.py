@@ -55,6 +55,31 @@ def keys(r):
     assert r.flushdb() is True and r.dbsize() == 0
 
 
+def collections(r):
+    assert r.rpush("l", "a", "b", "c") == 3 and r.lpush("l", "z") == 4
+    assert r.lrange("l", 0, -1) == [b"z", b"a", b"b", b"c"] and r.lpos("l", "b") == 2
+    assert r.lmove("l", "m", "RIGHT", "LEFT") == b"c" and r.lpop("l", 2) == [b"z", b"a"]
+    assert r.lmpop(2, "none", "l", direction="LEFT") == [b"l", [b"b"]] and r.exists("l") == 0
+    assert r.hset("h", mapping={"f": 1, "g": "two"}) == 2 and r.hget("h", "g") == b"two"
+    assert r.hgetall("h") == {b"f": b"1", b"g": b"two"} and r.hincrby("h", "f", 41) == 42
+    assert dict(r.hscan_iter("h")) == {b"f": b"42", b"g": b"two"}
+    assert r.sadd("s", *range(1000)) == 1000 and r.sismember("s", 7) and not r.sismember("s", "x")
+    assert len(set(r.sscan_iter("s", count=50))) == 1000
+    assert r.sadd("t", 1, 2, "x") == 3 and r.sinter("s", "t") == {b"1", b"2"}
+    assert r.sunionstore("u", "s", "t") == 1001 and r.sdiff("t", "s") == {b"x"}
+    assert r.zadd("z", {"a": 1, "b": 2.5, "c": float("inf")}) == 3 and r.zscore("z", "b") == 2.5
+    assert [tuple(p) for p in r.zrange("z", 0, 1, withscores=True)] == [(b"a", 1.0), (b"b", 2.5)]
+    assert r.zrank("z", "c") == 2 and r.zincrby("z", 2, "a") == 3.0 and r.zcard("z") == 3
+    assert r.zrangebyscore("z", "(2.5", "+inf") == [b"a", b"c"]
+    assert r.rpush("numbers", 3, 1, 2) == 3 and r.sort("numbers", desc=True) == [b"3", b"2", b"1"]
+    try:
+        r.get("z")
+        raise AssertionError("GET of a sorted set")
+    except redis.ResponseError as error:
+        assert str(error).startswith("WRONGTYPE"), error
+    assert r.flushdb() is True
+
+
 def pipelines(r):
     pipe = r.pipeline(transaction=False)
     for number in range(10_000):
@@ -104,6 +129,11 @@ def newer(r):
     assert r.execute_command("DELEX", "k", "IFEQ", "other") == 0
     assert r.execute_command("SET", "k", "new", "IFEQ", "hello") in (b"OK", True)
     assert r.execute_command("MSETEX", 2, "x", 1, "y", 2, "EX", 100) == 1
+    assert r.hset("fields", mapping={"f": 1, "g": 2}) == 2
+    assert r.hexpire("fields", 100, "f", "none") == [1, -2]
+    assert 90 < r.httl("fields", "f", "g")[0] <= 100 and r.hpersist("fields", "f") == [1]
+    assert r.hgetex("fields", "f", "g", ex=50) == [b"1", b"2"]
+    assert r.hgetdel("fields", "f", "g") == [b"1", b"2"] and r.exists("fields") == 0
 
 
 if __name__ == "__main__":
@@ -113,6 +143,7 @@ if __name__ == "__main__":
     client.flushall()
     client.mset({"a": "Hello Redis", "m1": 1, "m2": 2, "n": 5})
     keys(client)
+    collections(client)
     pipelines(client)
     connection(client)
     if sys.argv[3:] == ["newer"]:
