@@ -174,6 +174,12 @@ impl Client {
         self.buffer.split_off(std::mem::take(&mut self.used))
     }
 
+    /// Reads once, and returns the bytes; none at the end.
+    pub fn some_bytes(&mut self) -> Vec<u8> {
+        self.fill();
+        self.buffer.split_off(std::mem::take(&mut self.used))
+    }
+
     /// Reads once; whether anything came before the end.
     fn fill(&mut self) -> bool {
         self.buffer.drain(..self.used);

@@ -9,6 +9,8 @@ use tests::random::Random;
 use tests::resp::{Value, encode};
 use tests::server::Server;
 
+mod collections;
+
 /// Keys that lie in eight shards.
 const EIGHT: [&str; 8] = ["k1", "k2", "k3", "k4", "k5", "k6", "k7", "k8"];
 
