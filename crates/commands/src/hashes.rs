@@ -14,8 +14,8 @@ mod together;
 mod words;
 
 use protocol::reply::Reply;
+use values::Expiry;
 use values::typed::{HashField, HashMut, HashRef, Hashes};
-use values::{Expiry, LEN_MAX};
 
 use crate::context::{Args, Context, reply_value};
 use crate::failure::{Failure, Outcome};
@@ -391,7 +391,7 @@ fn set_pairs(ctx: &mut Context<'_>) -> Result<usize, Failure> {
     if !args.len().is_multiple_of(2) {
         return Err(Failure::Arity(ctx.name.into()));
     }
-    allow_words(ctx, PAIRS_AT)?;
+    ctx.allow_members(PAIRS_AT)?;
     ctx.edit_or_create::<Hashes, _>(&key, |hash, _| {
         let mut new = 0usize;
         set_each(hash, args, PAIRS_AT, args.len(), |hash, name, value| {
@@ -416,23 +416,9 @@ fn set_each(
     }
 }
 
-/// Sees to it that the words from `first` on may be stored, and that many bytes are copied in the
-/// worker pool.
-#[inline]
-fn allow_words(ctx: &Context<'_>, first: usize) -> Outcome {
-    let mut bytes = 0usize;
-    for word in ctx.args.from(first) {
-        if word.len() > LEN_MAX {
-            return Err(Failure::TooLong);
-        }
-        bytes = bytes.saturating_add(word.len());
-    }
-    ctx.allow_copy(bytes)
-}
-
 fn hsetnx(ctx: &mut Context<'_>) -> Outcome {
     let (key, args) = (ctx.key(0), ctx.args);
-    allow_words(ctx, PAIRS_AT)?;
+    ctx.allow_members(PAIRS_AT)?;
     ctx.edit_or_create::<Hashes, _>(&key, |hash, reply| {
         let (name, value) = (args.get(2), args.get(3));
         let is_new = hash.view().get(name).is_none();

@@ -17,6 +17,7 @@
     )
 )]
 
+mod collections;
 pub mod context;
 pub mod deadline;
 pub mod expiry;

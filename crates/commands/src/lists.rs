@@ -6,8 +6,6 @@
 mod moves;
 mod search;
 
-use std::ops::Range;
-
 use protocol::reply::Reply;
 use values::Value;
 use values::list::End;
@@ -44,12 +42,8 @@ const POP_COST: &str = "O(N) with N the number of elements taken";
 const SEVERAL: &str = "Takes several elements.";
 const COUNT: &str = "`count`.";
 
-/// The longest element that Redis takes.
-const ELEMENT_LEN_MAX: usize = u32::MAX as usize - 1023;
-
 const NOT_POSITIVE: Failure = Failure::text("ERR value is out of range, must be positive");
 const NO_INDEX: Failure = Failure::text("ERR index out of range");
-const TOO_LARGE: Failure = Failure::text("ERR Element too large");
 /// What Redis says of the one integer that it cannot negate.
 const NO_OPPOSITE: Failure = Failure::text(
     "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
@@ -207,10 +201,8 @@ fn rpushx(ctx: &mut Context<'_>) -> Outcome {
 /// Adds all words behind the key to an end of the list, which comes to be if it may.
 fn push(ctx: &mut Context<'_>, end: End, creates: bool) -> Outcome {
     let (key, args) = (ctx.key(0), ctx.args);
-    let words = 2..args.len();
-    check_elements(ctx, words.clone())?;
-    ctx.allow_work(words.len())?;
-    let values = words.map(move |word| Value::of(args.get(word)));
+    ctx.allow_members(2)?;
+    let values = (2..args.len()).map(move |word| Value::of(args.get(word)));
     let push = |list: &mut ListMut<'_>, reply: &mut Reply<'_>| {
         reply.count(list.push_many(end, values));
         Ok(())
@@ -222,20 +214,6 @@ fn push(ctx: &mut Context<'_>, end: End, creates: bool) -> Outcome {
         ctx.reply.count(0);
     }
     Ok(())
-}
-
-/// Refuses words that are too long for elements, and leaves those to the worker pool that take
-/// long to copy.
-fn check_elements(ctx: &Context<'_>, words: Range<usize>) -> Outcome {
-    let mut bytes = 0_usize;
-    for word in words {
-        let len = ctx.args.get(word).len();
-        if len > ELEMENT_LEN_MAX {
-            return Err(TOO_LARGE);
-        }
-        bytes = bytes.saturating_add(len);
-    }
-    ctx.allow_copy(bytes)
 }
 
 fn lpop(ctx: &mut Context<'_>) -> Outcome {
@@ -320,7 +298,7 @@ fn lindex(ctx: &mut Context<'_>) -> Outcome {
 
 fn lset(ctx: &mut Context<'_>) -> Outcome {
     let (key, index, args) = (ctx.key(0), ctx.int(2), ctx.args);
-    check_elements(ctx, 3..4)?;
+    ctx.allow_members(3)?;
     let set = ctx.edit::<Lists, _>(&key, |list, reply| {
         let index = place(list.len(), index?).ok_or(NO_INDEX)?;
         list.set(index, Value::of(args.get(3)));
@@ -367,7 +345,7 @@ fn linsert(ctx: &mut Context<'_>) -> Outcome {
         word if word.eq_ignore_ascii_case(b"after") => End::Back,
         _ => return Err(Failure::Syntax),
     };
-    check_elements(ctx, 4..5)?;
+    ctx.allow_members(4)?;
     let budget = ctx.budget();
     let inserted = ctx.edit::<Lists, _>(&key, |list, reply| {
         budget.allow(list.len())?;

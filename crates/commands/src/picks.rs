@@ -1,16 +1,31 @@
 //! Random members of a collection, each drawn among all, as often as asked for.
 //!
 //! SRANDMEMBER, HRANDFIELD and ZRANDMEMBER with a negative count may ask for more replies than
-//! there is memory. Where they would be long, the members are copied once, as replies, and those to
-//! send are drawn from the copy while the other side takes them.
+//! there is memory. Where they are more than the collection has members, these are copied once, as
+//! replies, and those to send are drawn from the copy while the other side takes them.
 
 use protocol::output::{SOURCE_SLICE, Source};
 use protocol::reply::Reply;
 
 use crate::random::Random;
 
-/// Bytes of replies that are made at once; more are made while they are sent.
-pub const AT_ONCE_MAX: usize = 16 * 1024 * 1024;
+/// Shows `count` members of a collection that has `len`, each drawn from all: `one` shows some
+/// member, `all` adds all of them. Their number must have been announced.
+pub fn repeated(
+    reply: &mut Reply<'_>,
+    (count, len): (usize, usize),
+    mut random: Random,
+    mut one: impl FnMut(&mut Random, &mut Reply<'_>),
+    all: impl FnOnce(&mut Picks),
+) {
+    if count <= len {
+        (0..count).for_each(|_| one(&mut random, reply));
+        return;
+    }
+    let mut picks = Picks { replies: Vec::new(), ends: Vec::new(), resp3: reply.is_resp3() };
+    all(&mut picks);
+    picks.draw(count as u64, random, reply);
+}
 
 /// Members as replies, to draw from.
 pub struct Picks {
@@ -21,21 +36,22 @@ pub struct Picks {
 }
 
 impl Picks {
-    /// No members yet; `resp3`: for a client that speaks RESP3.
-    pub fn new(resp3: bool) -> Self {
-        Self { replies: Vec::new(), ends: Vec::new(), resp3 }
-    }
-
     /// Adds a member, as `write` replies it.
     pub fn push(&mut self, write: impl FnOnce(&mut Reply<'_>)) {
         write(&mut Reply::new(&mut self.replies, self.resp3));
         self.ends.push(self.replies.len());
     }
 
-    /// Draws `count` members for what was just announced in `reply`.
-    pub fn draw(self, count: u64, random: Random, reply: &mut Reply<'_>) {
-        if !self.ends.is_empty() {
-            reply.source(Box::new(Drawing { picks: self, left: count, random }));
+    /// Draws `count` members: the first at once, so that few are a reply like any other.
+    fn draw(self, count: u64, random: Random, reply: &mut Reply<'_>) {
+        if self.ends.is_empty() {
+            return;
+        }
+        let (mut first, mut drawing) = (Vec::new(), Drawing { picks: self, left: count, random });
+        let more = drawing.fill(&mut first);
+        reply.encoded(&first);
+        if more {
+            reply.source(Box::new(drawing));
         }
     }
 
@@ -72,12 +88,14 @@ mod tests {
 
     #[test]
     fn all_members_are_drawn() {
-        let mut picks = Picks::new(false);
-        (0..3).for_each(|number| picks.push(|reply| reply.integer(number)));
         let mut out = Vec::new();
         let mut reply = Reply::new(&mut out, false);
         reply.array(30_000);
-        picks.draw(30_000, Random::new(1), &mut reply);
+        let one = |_: &mut Random, _: &mut Reply<'_>| panic!("more than there are");
+        let all = |picks: &mut Picks| {
+            (0..3).for_each(|number| picks.push(|reply| reply.integer(number)));
+        };
+        repeated(&mut reply, (30_000, 3), Random::new(1), one, all);
         assert_eq!(out.len(), b"*30000\r\n".len() + 30_000 * b":0\r\n".len());
         for digit in b"012" {
             let count = out[8..].iter().filter(|byte| *byte == digit).count();

@@ -6,9 +6,9 @@ mod chance;
 mod combine;
 mod estimate;
 
+use values::Value;
 use values::packed::EXPIRY_MAX;
 use values::typed::Sets;
-use values::{LEN_MAX, Value};
 
 use crate::context::reply_value;
 use crate::spec::arguments::{Argument, integer, key, string, token};
@@ -169,22 +169,9 @@ pub static COMMANDS: &[Command<Handler>] = &[
         .args(KEYS_TO_STORE),
 ];
 
-/// Refuses words from `first` on that are too long for members; such that take long to copy are the
-/// worker pool's.
-fn check_members(ctx: &Context<'_>, first: usize) -> Outcome {
-    let mut bytes = 0_usize;
-    for word in ctx.args.from(first) {
-        if word.len() > LEN_MAX {
-            return Err(Failure::TooLong);
-        }
-        bytes = bytes.saturating_add(word.len());
-    }
-    ctx.allow_copy(bytes)
-}
-
 fn sadd(ctx: &mut Context<'_>) -> Outcome {
     let (key, args) = (ctx.key(0), ctx.args);
-    check_members(ctx, 2)?;
+    ctx.allow_members(2)?;
     ctx.edit_or_create::<Sets, _>(&key, |set, reply| {
         set.expect(Value::Bytes(args.get(2)), args.len().saturating_sub(2));
         reply.count(args.from(2).filter(|word| set.add(Value::Bytes(word))).count());
@@ -205,7 +192,7 @@ fn saddex(ctx: &mut Context<'_>) -> Outcome {
     let after = seconds.ok_or(Failure::NotInteger)?.checked_mul(1000);
     let at = after.and_then(|after| after.checked_add(ctx.now_ms));
     let at = at.filter(|at| *at <= EXPIRY_MAX).ok_or(Failure::InvalidExpire(ctx.name))?;
-    check_members(ctx, first)?;
+    ctx.allow_members(first)?;
     ctx.edit_or_create::<Sets, _>(&key, |set, reply| {
         let is_new = |word: &&[u8]| set.add_expiring(Value::Bytes(word), at, keeps);
         reply.count(args.from(first).filter(is_new).count());
@@ -252,7 +239,7 @@ fn smismember(ctx: &mut Context<'_>) -> Outcome {
 /// A member that expires goes on to do so.
 fn smove(ctx: &mut Context<'_>) -> Outcome {
     let (from, to, member) = (ctx.key(0), ctx.key(1), Value::Bytes(ctx.args.get(3)));
-    check_members(ctx, 3)?;
+    ctx.allow_members(3)?;
     let (source, reply) = ctx.look::<Sets>(&from)?;
     let Some(source) = source else {
         reply.integer(0);

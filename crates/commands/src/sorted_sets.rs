@@ -421,7 +421,6 @@ fn zscore(ctx: &mut Context<'_>) -> Outcome {
 fn zmscore(ctx: &mut Context<'_>) -> Outcome {
     let (key, members) = (ctx.key(0), ctx.args.from(2));
     let count = ctx.args.len().saturating_sub(2);
-    ctx.allow_work(count)?;
     let (set, reply) = ctx.read::<SortedSets>(&key)?;
     reply.array(count);
     members.for_each(|member| reply_score(reply, set.and_then(|set| set.score(member))));

@@ -51,8 +51,9 @@ const BATCH_MAX: usize = 64;
 const BATCH_KEYS: usize = 64;
 /// Keys that are prefetched for one batch.
 const PREFETCH_MAX: usize = 256;
-/// A command with more keys runs in the worker pool.
+/// A command with more keys, or more words, runs in the worker pool.
 const KEYS_INLINE_MAX: usize = 4096;
+const WORDS_INLINE_MAX: usize = 2 * KEYS_INLINE_MAX;
 /// Replies are sent when there are so many bytes of them, before the next command runs.
 const OUTPUT_SLICE: usize = 256 * 1024;
 /// Calls that are timed together at most,
@@ -659,7 +660,9 @@ impl<'a> DataCall<'a> {
             }
             _ => Shards::Set(set.insert(self.take_set(hand)?)),
         };
-        let long = self.command.is(Flags::LONG) || self.keys.len() > KEYS_INLINE_MAX;
+        let long = self.command.is(Flags::LONG)
+            || self.keys.len() > KEYS_INLINE_MAX
+            || self.args.len() > WORDS_INLINE_MAX;
         let start = output.len();
         let outcome = if long {
             Err(Failure::Detach)

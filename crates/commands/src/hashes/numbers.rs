@@ -4,7 +4,6 @@ use protocol::number::parse_i64;
 use values::typed::{HashMut, Hashes};
 use values::{Expiry, Value};
 
-use super::allow_words;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::long_double::LongDouble;
@@ -16,7 +15,7 @@ const INFINITE: Failure = Failure::text("ERR value is NaN or Infinity");
 
 pub(super) fn hincrby(ctx: &mut Context<'_>) -> Outcome {
     let (key, name, by) = (ctx.key(0), ctx.args.get(2), ctx.int(3)?);
-    allow_words(ctx, 2)?;
+    ctx.allow_members(2)?;
     ctx.edit_or_create::<Hashes, _>(&key, |hash, reply| {
         let old = match stored(hash, name) {
             None => 0,
@@ -36,7 +35,7 @@ pub(super) fn hincrbyfloat(ctx: &mut Context<'_>) -> Outcome {
     if LongDouble::ZERO.checked_add(by).is_none() {
         return Err(INFINITE);
     }
-    allow_words(ctx, 2)?;
+    ctx.allow_members(2)?;
     ctx.edit_or_create::<Hashes, _>(&key, |hash, reply| {
         let old = match stored(hash, name) {
             None => LongDouble::ZERO,

@@ -2,11 +2,11 @@
 
 use protocol::number::parse_i64;
 use protocol::reply::Reply;
-use values::typed::{HashField, HashRef, Hashes};
+use values::typed::{HashField, Hashes};
 
 use crate::context::{Context, reply_value};
 use crate::failure::{Failure, Outcome};
-use crate::picks::{AT_ONCE_MAX, Picks};
+use crate::picks::{self, Picks};
 use crate::random::Random;
 
 const LEAST: Failure = Failure::text(
@@ -51,16 +51,17 @@ pub(super) fn hrandfield(ctx: &mut Context<'_>) -> Outcome {
             hash.sample(count, || random.draw(), |field| write(reply, field, with_values));
         }
         Draw::Independent(count) => {
-            let is_long = is_long(hash, count);
-            budget.allow(if is_long { usize::MAX } else { count })?;
+            let counts = (count, hash.len());
+            budget.allow(count.min(hash.stored()))?;
             begin(reply, count, with_values);
-            if is_long {
-                let mut picks = Picks::new(reply.is_resp3());
+            let one = |random: &mut Random, reply: &mut Reply<'_>| {
+                let field = hash.random(|| random.draw());
+                field.into_iter().for_each(|field| write(reply, field, with_values));
+            };
+            let all = |picks: &mut Picks| {
                 hash.for_each(|field| picks.push(|reply| write(reply, field, with_values)));
-                picks.draw(count as u64, random, reply);
-            } else {
-                repeated(hash, count, &mut random, |field| write(reply, field, with_values));
-            }
+            };
+            picks::repeated(reply, counts, random, one, all);
         }
     }
     Ok(())
@@ -82,25 +83,6 @@ fn options(ctx: &Context<'_>) -> Result<(Draw, bool), Failure> {
     }
     let times = usize::try_from(count.unsigned_abs()).map_err(|_| OUT_OF_RANGE)?;
     Ok((if count < 0 { Draw::Independent(times) } else { Draw::Different(times) }, with_values))
-}
-
-/// Whether a reply of so many fields would take too much memory at once.
-fn is_long(hash: HashRef<'_>, count: usize) -> bool {
-    let each = hash.memory().div_ceil(hash.stored().max(1));
-    each.saturating_mul(count) > AT_ONCE_MAX
-}
-
-/// Draws so many fields one by one, each from all.
-fn repeated<'h>(
-    hash: HashRef<'h>,
-    count: usize,
-    random: &mut Random,
-    mut visit: impl FnMut(HashField<'h>),
-) {
-    for _ in 0..count {
-        let Some(field) = hash.random(|| random.draw()) else { return };
-        visit(field);
-    }
 }
 
 /// Writes the head of a reply with so many fields; pairs are nested where the protocol has maps.

@@ -15,7 +15,7 @@ use values::typed::{HashMut, Hashes};
 
 use super::expiry::lifetime;
 use super::words::{Call, Change, Options, Presence, Takes, exact_fields};
-use super::{allow_words, reply_field, reply_fields, set_each};
+use super::{reply_field, reply_fields, set_each};
 use crate::context::{Args, Context, reply_value};
 use crate::failure::{Failure, Outcome};
 
@@ -102,7 +102,7 @@ pub(super) fn hsetex(ctx: &mut Context<'_>) -> Outcome {
     }
     let options = Options::parse(args, 2, Takes::Hsetex, Call { now_ms, command })?;
     let Options { fields, change, of_fields, of_key, .. } = options;
-    allow_words(ctx, 2)?;
+    ctx.allow_members(2)?;
     let is_there = ctx.look::<Hashes>(&key)?.0.is_some();
     if !of_key.holds(is_there) {
         ctx.reply.integer(0);
@@ -171,7 +171,7 @@ fn hsetex_seconds(ctx: &mut Context<'_>, seconds_at: usize) -> Outcome {
         return Err(Failure::Syntax);
     }
     let at = lifetime(args, seconds_at, now_ms, command)?;
-    allow_words(ctx, first)?;
+    ctx.allow_members(first)?;
     ctx.edit_or_create::<Hashes, _>(&key, |hash, reply| {
         let is_there = |hash: &HashMut<'_>, name: &[u8]| hash.view().get(name).is_some();
         let mut names = (first..args.len()).step_by(2).map(|at| args.get(at));

@@ -7,7 +7,7 @@ use values::Value;
 use values::typed::{SetRef, Sets};
 
 use crate::context::reply_value;
-use crate::picks::{AT_ONCE_MAX, Picks};
+use crate::picks::{self, Picks};
 use crate::random::Random;
 use crate::{Context, Failure, Outcome};
 
@@ -99,8 +99,17 @@ fn srandmember_many(ctx: &mut Context<'_>, key: &Key<'_>, mut random: Random) ->
         return Ok(());
     };
     if count < 0 {
-        budget.allow(wanted)?;
-        repeated(set, wanted, random, reply);
+        let counts = (wanted, set.len());
+        budget.allow(counts.0.min(counts.1))?;
+        reply.array(wanted);
+        let one = |random: &mut Random, reply: &mut Reply<'_>| {
+            let member = set.random(|| random.draw());
+            member.into_iter().for_each(|member| reply_value(reply, member));
+        };
+        let all = |picks: &mut Picks| {
+            set.for_each(|member| picks.push(|reply| reply_value(reply, member)));
+        };
+        picks::repeated(reply, counts, random, one, all);
         return Ok(());
     }
     let len = set.len();
@@ -113,25 +122,4 @@ fn srandmember_many(ctx: &mut Context<'_>, key: &Key<'_>, mut random: Random) ->
         set.sample(wanted, || random.draw(), show);
     }
     Ok(())
-}
-
-/// Shows so many members of a set that is not empty; one may come again and again. What is long is
-/// made while it is sent; the members are copied for that only if as many would be shown anyhow.
-fn repeated(set: SetRef<'_>, count: usize, mut random: Random, reply: &mut Reply<'_>) {
-    reply.array(count);
-    let (start, is_many) = (reply.len(), count > set.len());
-    let mut left = count;
-    set.draws(
-        || random.draw(),
-        |member| {
-            reply_value(reply, member);
-            left = left.saturating_sub(1);
-            left > 0 && !(is_many && reply.len().saturating_sub(start) > AT_ONCE_MAX)
-        },
-    );
-    if left > 0 {
-        let mut picks = Picks::new(reply.is_resp3());
-        set.for_each(|member| picks.push(|reply| reply_value(reply, member)));
-        picks.draw(left as u64, random, reply);
-    }
 }

@@ -13,7 +13,7 @@ use values::typed::set::algebra;
 use values::typed::{SetRef, Sets};
 
 use super::estimate::Estimate;
-use crate::context::Sources;
+use crate::collections::Sources;
 use crate::found::Found;
 use crate::{Context, Failure, Outcome};
 

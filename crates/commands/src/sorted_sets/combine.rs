@@ -15,7 +15,8 @@ use values::typed::{Rules, SetRef, Sets, SortedSetRef, SortedSets, Type};
 use values::{Form, Score, Value};
 
 use super::Show;
-use crate::context::{Args, Context, Sources};
+use crate::collections::Sources;
+use crate::context::{Args, Context};
 use crate::failure::{Failure, Outcome};
 
 const NOT_WEIGHT: Failure = Failure::text("ERR weight value is not a float");

@@ -2,19 +2,17 @@
 
 use protocol::number::parse_i64;
 use protocol::reply::Reply;
-use values::typed::{SortedSetRef, SortedSets};
+use values::typed::SortedSets;
 
 use super::Show;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
-use crate::picks::Picks;
+use crate::picks::{self, Picks};
 use crate::random::Random;
 
 const RANGE: Failure = Failure::text(
     "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
 );
-/// So many members are drawn at once in any case.
-const AT_ONCE_MEMBERS: usize = 1024;
 const TOO_MANY_SCORES: Failure = Failure::text("ERR value is out of range");
 
 pub(super) fn zrandmember(ctx: &mut Context<'_>) -> Outcome {
@@ -25,7 +23,7 @@ pub(super) fn zrandmember(ctx: &mut Context<'_>) -> Outcome {
     let key = ctx.key(0);
     let (set, reply) = ctx.read::<SortedSets>(&key)?;
     match set {
-        Some(set) => set.draw(1, || random.draw(), |name, _| reply.bulk(name)),
+        Some(set) => set.random(|| random.draw(), |name, _| reply.bulk(name)),
         None => reply.null(),
     }
     Ok(())
@@ -53,8 +51,18 @@ fn several(ctx: &mut Context<'_>, mut random: Random) -> Outcome {
         return Ok(());
     };
     if count < 0 {
-        budget.allow(times)?;
-        repeated(reply, set, times, show, random);
+        let counts = (times, set.len());
+        budget.allow(counts.0.min(counts.1))?;
+        show.begin(reply, times);
+        let one = |random: &mut Random, reply: &mut Reply<'_>| {
+            set.random(|| random.draw(), |name, score| show.member(reply, name, score));
+        };
+        let all = |picks: &mut Picks| {
+            set.for_each(0..set.len(), false, |name, score| {
+                picks.push(|reply| show.member(reply, name, score));
+            });
+        };
+        picks::repeated(reply, counts, random, one, all);
     } else {
         let times = times.min(set.len());
         budget.allow(times)?;
@@ -62,24 +70,4 @@ fn several(ctx: &mut Context<'_>, mut random: Random) -> Outcome {
         set.sample(times, || random.draw(), |name, score| show.member(reply, name, score));
     }
     Ok(())
-}
-
-/// Shows members that may come more than once. The request does not bound their number.
-fn repeated(
-    reply: &mut Reply<'_>,
-    set: SortedSetRef<'_>,
-    times: usize,
-    show: Show,
-    mut random: Random,
-) {
-    show.begin(reply, times);
-    // The reply is not much larger than the set then.
-    if times <= set.len().max(AT_ONCE_MEMBERS) {
-        return set.draw(times, || random.draw(), |name, score| show.member(reply, name, score));
-    }
-    let mut picks = Picks::new(reply.is_resp3());
-    set.for_each(0..set.len(), false, |name, score| {
-        picks.push(|reply| show.member(reply, name, score));
-    });
-    picks.draw(times as u64, random, reply);
 }

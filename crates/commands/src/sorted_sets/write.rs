@@ -103,6 +103,7 @@ pub(super) fn zadd(ctx: &mut Context<'_>) -> Outcome {
         return Err(Failure::Syntax);
     }
     options.check(words / 2)?;
+    ctx.allow_members(first)?;
     if words == 2 { add_one(ctx, options, first) } else { add_many(ctx, options, first) }
 }
 
@@ -111,6 +112,7 @@ pub(super) fn zincrby(ctx: &mut Context<'_>) -> Outcome {
     if Options::parse(ctx.args, 2).1 > 2 {
         return Err(Failure::Syntax);
     }
+    ctx.allow_members(2)?;
     add_one(ctx, Options { incr: true, ..Options::default() }, 2)
 }
 
@@ -142,10 +144,8 @@ fn add_one(ctx: &mut Context<'_>, options: Options, at: usize) -> Outcome {
 
 fn add_many(ctx: &mut Context<'_>, options: Options, first: usize) -> Outcome {
     let (key, args) = (ctx.key(0), ctx.args);
-    let count = args.len().saturating_sub(first) / 2;
-    ctx.allow_work(count)?;
     // All scores are read before the first counts.
-    let mut pairs = Vec::with_capacity(count);
+    let mut pairs = Vec::with_capacity(args.len().saturating_sub(first) / 2);
     let mut words = args.from(first);
     while let (Some(given), Some(member)) = (words.next(), words.next()) {
         pairs.push((score(given)?, member));
@@ -173,7 +173,6 @@ fn add_many(ctx: &mut Context<'_>, options: Options, first: usize) -> Outcome {
 
 pub(super) fn zrem(ctx: &mut Context<'_>) -> Outcome {
     let (key, members) = (ctx.key(0), ctx.args.from(2));
-    ctx.allow_work(ctx.args.len())?;
     let removed = ctx.edit::<SortedSets, _>(&key, |set, _| {
         Ok(members.filter(|member| set.remove(member)).count())
     })?;

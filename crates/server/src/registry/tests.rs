@@ -13,7 +13,7 @@ fn every_command_is_found_in_any_case_and_no_other() {
             let found = registry.find(name.as_bytes()).map(|found| found.name);
             assert_eq!(found, Some(command.name));
         }
-        assert!(registry.find(format!("{}x", command.name).as_bytes()).is_none());
+        assert!(registry.find(format!("{}~", command.name).as_bytes()).is_none());
     }
     for name in ["", "g", "ge", "nosuchcommand", "a name that is longer than any command"] {
         assert!(registry.find(name.as_bytes()).is_none(), "{name}");
@@ -110,7 +110,11 @@ fn generate(command: &Registered, all: bool, choice: usize) -> Vec<Word> {
 }
 
 /// Commands whose arity lets fewer words pass than they need, as Redis's does; they say so then.
-const LOOSE: &[&str] = &["hotkeys|start"];
+const LOOSE: &[&str] = &[
+    "hotkeys|start",
+    // Dragonfly's grammar, which no tree shows, has a word less than Redis's.
+    "hsetex",
+];
 
 #[test]
 fn arguments_agree_with_arities() {

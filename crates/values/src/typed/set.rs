@@ -181,21 +181,6 @@ impl<'e> SetRef<'e> {
         }
     }
 
-    /// Visits members that are chosen one by one, so that one may come again and again, until
-    /// `visit` wants no more.
-    pub fn draws(self, mut random: impl FnMut() -> u64, mut visit: impl FnMut(Value<'e>) -> bool) {
-        let members: Vec<_> = match self.shape {
-            // To walk to each anew would take long.
-            Shape::Packed(run) => packed::set::members(run).collect(),
-            _ => Vec::new(),
-        };
-        let draw = || match self.shape {
-            Shape::Packed(_) => members.get(below(members.len(), random())).copied(),
-            _ => self.random(&mut random),
-        };
-        std::iter::from_fn(draw).take_while(|member| visit(*member)).for_each(drop);
-    }
-
     /// Visits `count` different members, or all if there are fewer; each such choice is equally
     /// likely. Their order is not random.
     pub fn sample(

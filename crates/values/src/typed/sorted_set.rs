@@ -231,27 +231,16 @@ impl SortedSetRef<'_> {
         };
     }
 
-    /// Visits members by chance, so many times; each is equally likely each time. `random` gives
-    /// random numbers.
-    pub fn draw(
-        &self,
-        times: usize,
-        mut random: impl FnMut() -> u64,
-        mut visit: impl FnMut(&[u8], Score),
-    ) {
+    /// Visits some member, if there is one; each is equally likely. `random` gives random numbers.
+    pub fn random(&self, mut random: impl FnMut() -> u64, mut visit: impl FnMut(&[u8], Score)) {
         match self.0 {
             Kept::Packed(run) => {
-                let members: Vec<_> = packed::members(run).collect();
-                for _ in 0..times {
-                    let drawn = members.get(below(members.len(), random()));
-                    drawn.into_iter().for_each(|found| show(found, &mut visit));
-                }
+                let nth = below(self.len(), random());
+                packed::members(run).nth(nth).iter().for_each(|found| show(found, &mut visit));
             }
             Kept::Boxed(set) => {
-                for _ in 0..times {
-                    let drawn = set.random(&mut random);
-                    drawn.into_iter().for_each(|scored| visit(scored.key(), scored.score()));
-                }
+                let scored = set.random(random);
+                scored.into_iter().for_each(|scored| visit(scored.key(), scored.score()));
             }
         }
     }

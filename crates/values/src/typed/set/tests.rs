@@ -292,13 +292,7 @@ fn choices_are_even_in_every_form() {
         let set = look(&entry, 1);
         let mut counts = BTreeMap::new();
         let mut note = |member: Value<'_>| *counts.entry(member.to_vec()).or_insert(0) += 1;
-        (0..20_000).for_each(|_| note(set.random(&mut random).unwrap()));
-        let mut left = 20_000;
-        set.draws(&mut random, |member| {
-            note(member);
-            left -= 1;
-            left > 0
-        });
+        (0..40_000).for_each(|_| note(set.random(&mut random).unwrap()));
         assert_eq!(counts.len(), 200);
         let uneven = unevenness(&counts, 0.0);
         assert!((0.7..1.4).contains(&uneven), "draws: {uneven:.2}");

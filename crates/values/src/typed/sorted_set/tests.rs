@@ -159,10 +159,12 @@ impl Pair {
             assert!(sample.iter().all(|(name, score)| self.model.get(name) == Some(score)));
         }
         let mut drawn = 0;
-        set.draw(5, &mut random, |name, score| {
-            drawn += 1;
-            assert_eq!(self.model.get(name), Some(&score));
-        });
+        for _ in 0..5 {
+            set.random(&mut random, |name, score| {
+                drawn += 1;
+                assert_eq!(self.model.get(name), Some(&score));
+            });
+        }
         assert_eq!(drawn, if set.is_empty() { 0 } else { 5 });
         let (mut seen, mut from) = (BTreeMap::new(), Some(0));
         while let Some(at) = from {
