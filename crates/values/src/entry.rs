@@ -406,10 +406,13 @@ impl Entry {
     /// Whether freeing the entry may take long enough to be left to another thread.
     #[inline]
     pub fn is_large(&self) -> bool {
+        self.header().kind.owns_memory() && self.owns_much()
+    }
+
+    #[cold]
+    fn owns_much(&self) -> bool {
         match self.form() {
-            Form::String(_) => {
-                self.header().kind == Kind::Heap && self.peek_blob().capacity() > LARGE
-            }
+            Form::String(_) => self.peek_blob().capacity() > LARGE,
             Form::List(list) => list.node_count() > MANY,
             form => form.len() > MANY,
         }
@@ -551,7 +554,7 @@ impl Entry {
     /// Frees what the value has outside of the block. What is left are bytes of no meaning.
     #[inline]
     fn free_value(&mut self) {
-        if !self.header().kind.is_embedded() && self.header().kind != Kind::Int {
+        if self.header().kind.owns_memory() {
             self.free_outside();
         }
     }

@@ -47,6 +47,12 @@ impl Kind {
         (Self::Embedded as u8..=Self::PackedSortedSet as u8).contains(&(self as u8))
     }
 
+    /// Whether the value has memory outside of the entry's block.
+    #[inline]
+    pub(crate) fn owns_memory(self) -> bool {
+        self == Self::Heap || self.is_boxed()
+    }
+
     /// Whether it is a collection in a box.
     #[inline]
     pub(crate) fn is_boxed(self) -> bool {
