@@ -208,7 +208,7 @@ def shapes():
         SMALL_KEYS,
         expect=f"integer:{SMALL_ITEMS}",
     )
-    # Six digits in each number, so that an intset takes four bytes for each.
+    # Six digits in each number, so that Redis's intset takes four bytes for each.
     integers = " ".join(f"{{=6+{n}}}" for n in range(SMALL_ITEMS))
     small_set = Fill(
         "SADD set:{12} " + integers,

@@ -43,6 +43,12 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// A count or a rank is the one integer that has no opposite.
+    pub const NO_OPPOSITE: Self = Self::text(
+        "ERR value is out of range, value must between -9223372036854775807 and \
+         9223372036854775807",
+    );
+
     /// A failure with a text of its own, with its first word in capitals.
     pub const fn text(text: &'static str) -> Self {
         Self::Text(Cow::Borrowed(text))

@@ -44,10 +44,6 @@ const COUNT: &str = "`count`.";
 
 const NOT_POSITIVE: Failure = Failure::text("ERR value is out of range, must be positive");
 const NO_INDEX: Failure = Failure::text("ERR index out of range");
-/// What Redis says of the one integer that it cannot negate.
-const NO_OPPOSITE: Failure = Failure::text(
-    "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-);
 
 /// The rows of this family.
 pub static COMMANDS: &[Command<Handler>] = &[

@@ -170,18 +170,20 @@ fn is_expired(entry: &Entry, now_ms: u64) -> bool {
     entry.expires_at().is_some_and(|at| at <= now_ms)
 }
 
-/// Takes expired members out of a collection, at most `limit` of a large one; whether the key has
-/// to go now: it has expired itself, or its last member has.
-fn decays(entry: &mut Entry, now_ms: u64, limit: usize, stats: &mut Stats) -> bool {
-    if is_expired(entry, now_ms) {
-        return true;
+/// Takes expired members out of a collection. Whether the key has to go now, and was counted as
+/// gone: it has expired itself, or its last member has.
+fn decays(entry: &mut Entry, now_ms: u64, stats: &mut Stats, volatile: &mut usize) -> bool {
+    let mut dies = is_expired(entry, now_ms);
+    if !dies && entry.members_expire() {
+        let dropped = entry.drop_expired(now_ms, MEMBERS_AT_ONCE);
+        stats.expired_members += dropped as u64;
+        dies = dropped > 0 && entry.form().is_empty();
     }
-    if !entry.members_expire() {
-        return false;
+    if dies {
+        stats.expired += 1;
+        *volatile -= usize::from(entry.expires_at().is_some());
     }
-    let dropped = entry.drop_expired(now_ms, limit);
-    stats.expired_members += dropped as u64;
-    dropped > 0 && entry.form().is_empty()
+    dies
 }
 
 /// Drops an entry, a large one in the background.
@@ -360,11 +362,9 @@ impl Db {
         let Self { table, stats, volatile, .. } = self;
         let members_before = stats.expired_members;
         let handled = table.drain_due(tick_of(now_ms), limit, |mut entry| {
-            if !decays(&mut entry, now_ms, MEMBERS_AT_ONCE, stats) {
+            if !decays(&mut entry, now_ms, stats, volatile) {
                 return Some(entry);
             }
-            stats.expired += 1;
-            *volatile -= usize::from(entry.expires_at().is_some());
             free(entry);
             None
         });
@@ -387,14 +387,7 @@ fn living<'table>(
     key: &Key<'_>,
     now_ms: u64,
 ) -> Option<Occupied<'table, Entry>> {
-    let decay = |entry: &mut Entry| {
-        let dies = decays(entry, now_ms, MEMBERS_AT_ONCE, stats);
-        if dies {
-            stats.expired += 1;
-            *volatile -= usize::from(entry.expires_at().is_some());
-        }
-        dies
-    };
+    let decay = |entry: &mut Entry| decays(entry, now_ms, stats, volatile);
     let hash_of = |entry: &Entry| hash_of(hasher, entry);
     table.find_living(key.hash, key.bytes, Entry::may_expire, decay, free, hash_of)
 }

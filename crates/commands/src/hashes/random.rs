@@ -9,9 +9,6 @@ use crate::failure::{Failure, Outcome};
 use crate::picks::{self, Picks};
 use crate::random::Random;
 
-const LEAST: Failure = Failure::text(
-    "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-);
 const OUT_OF_RANGE: Failure = Failure::text("ERR value is out of range");
 /// More pairs are refused, because a reply counts both halves of each.
 const PAIRS_MAX: u64 = i64::MAX.unsigned_abs() / 2;
@@ -71,7 +68,7 @@ pub(super) fn hrandfield(ctx: &mut Context<'_>) -> Outcome {
 fn options(ctx: &Context<'_>) -> Result<(Draw, bool), Failure> {
     let count = parse_i64(ctx.args.get(2)).ok_or(Failure::NotInteger)?;
     if count == i64::MIN {
-        return Err(LEAST);
+        return Err(Failure::NO_OPPOSITE);
     }
     let with_values = match ctx.args.len() {
         3 => false,

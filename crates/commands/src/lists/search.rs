@@ -4,7 +4,6 @@ use values::Value;
 use values::list::{End, Search};
 use values::typed::Lists;
 
-use super::NO_OPPOSITE;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 
@@ -36,7 +35,7 @@ fn options(ctx: &Context<'_>) -> Result<(Search, bool), Failure> {
         } else if is("rank") {
             rank = ctx.int(value)?;
             if rank == i64::MIN {
-                return Err(NO_OPPOSITE);
+                return Err(Failure::NO_OPPOSITE);
             }
             if rank == 0 {
                 return Err(NO_RANK);
@@ -78,7 +77,7 @@ pub(super) fn lpos(ctx: &mut Context<'_>) -> Outcome {
 pub(super) fn lrem(ctx: &mut Context<'_>) -> Outcome {
     let (key, args, count) = (ctx.key(0), ctx.args, ctx.int(2)?);
     if count == i64::MIN {
-        return Err(NO_OPPOSITE);
+        return Err(Failure::NO_OPPOSITE);
     }
     let (from, limit) = directed(count);
     let limit = if limit == 0 { usize::MAX } else { limit };

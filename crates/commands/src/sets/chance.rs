@@ -12,9 +12,6 @@ use crate::random::Random;
 use crate::{Context, Failure, Outcome};
 
 const NOT_POSITIVE: Failure = Failure::text("ERR value is out of range, must be positive");
-const COUNT_RANGE: Failure = Failure::text(
-    "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-);
 
 /// Members visited for each that is chosen, at most.
 const VISITS_PER_CHOICE: usize = 16;
@@ -89,7 +86,7 @@ pub(super) fn srandmember(ctx: &mut Context<'_>) -> Outcome {
 fn srandmember_many(ctx: &mut Context<'_>, key: &Key<'_>, mut random: Random) -> Outcome {
     let count = ctx.int(2)?;
     if count == i64::MIN {
-        return Err(COUNT_RANGE);
+        return Err(Failure::NO_OPPOSITE);
     }
     let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
     let budget = ctx.budget();

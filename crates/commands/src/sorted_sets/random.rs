@@ -10,9 +10,6 @@ use crate::failure::{Failure, Outcome};
 use crate::picks::{self, Picks};
 use crate::random::Random;
 
-const RANGE: Failure = Failure::text(
-    "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-);
 const TOO_MANY_SCORES: Failure = Failure::text("ERR value is out of range");
 
 pub(super) fn zrandmember(ctx: &mut Context<'_>) -> Outcome {
@@ -33,7 +30,7 @@ fn several(ctx: &mut Context<'_>, mut random: Random) -> Outcome {
     let (key, budget) = (ctx.key(0), ctx.budget());
     let count = parse_i64(ctx.args.get(2)).ok_or(Failure::NotInteger)?;
     if count == i64::MIN {
-        return Err(RANGE);
+        return Err(Failure::NO_OPPOSITE);
     }
     let with_scores = match ctx.args.len() {
         3 => false,
