@@ -19,8 +19,9 @@ impl Hash {
     /// Sets the value and the expiry of a field. Returns whether the field is new.
     #[inline]
     pub fn set(&mut self, field: &[u8], value: &[u8], expiry: Expiry, now_ms: u64) -> bool {
-        let Some(mut found) = self.find_mut(field) else {
-            self.insert(Field::of_field(field, value, expiry.after(None)));
+        let hash = self.hasher().hash_member(field);
+        let Some(mut found) = self.find_mut_hashed(hash, field) else {
+            self.insert_hashed(hash, Field::of_field(field, value, expiry.after(None)));
             return true;
         };
         let is_new = found.block().is_expired(now_ms);
