@@ -72,6 +72,7 @@ pub fn encoding_of(entry: &Entry) -> &'static str {
         Form::PackedSet(_) | Form::PackedHash(_) | Form::PackedSortedSet(_) => "listpack",
         Form::Set(_) | Form::Hash(_) => "hashtable",
         Form::SortedSet(_) => "skiplist",
+        Form::Stream(_) => "stream",
     }
 }
 

@@ -299,8 +299,8 @@ impl Db {
         self.table.find(key.hash, key.bytes).filter(|entry| !is_expired(entry, now_ms))
     }
 
-    /// Changes a collection, which is made if the key is not there. `None`: the key has a value of
-    /// another type.
+    /// Changes a collection, which is made if the key is not there and something is changed. `None`:
+    /// the key has a value of another type.
     pub fn edit_or_create<T: Type, R>(
         &mut self,
         key: &Key<'_>,
@@ -314,9 +314,10 @@ impl Db {
         let mut entry = T::empty(key.bytes, None);
         let mut collection = T::edit(&mut entry, self.rules(limits, now_ms))?;
         let result = with(&mut collection);
-        self.stats.changes += collection.changes();
+        let changes = collection.changes();
         drop(collection);
-        if !entry.form().is_empty() {
+        self.stats.changes += changes;
+        if changes > 0 && !entry.form().is_empty() {
             self.add(key, entry);
         }
         Some(result)

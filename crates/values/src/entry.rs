@@ -26,7 +26,7 @@ use table::tick::{NEVER, tick_of};
 use crate::block::Shape;
 use crate::members::Members;
 use crate::packed::Splice;
-use crate::{Hash, List, Set, SortedSet, Value, packed};
+use crate::{Hash, List, Set, SortedSet, Stream, Value, packed};
 
 mod form;
 
@@ -219,7 +219,8 @@ impl Entry {
                 Kind::List => Form::List(self.in_box()),
                 Kind::Set => Form::Set(self.in_box()),
                 Kind::Hash => Form::Hash(self.in_box()),
-                _ => Form::SortedSet(self.in_box()),
+                Kind::SortedSet => Form::SortedSet(self.in_box()),
+                _ => Form::Stream(self.in_box()),
             }
         }
     }
@@ -391,6 +392,7 @@ impl Entry {
             Form::Set(set) => Self::boxed(key, Box::new(set.clone()), expires_at),
             Form::Hash(hash) => Self::boxed(key, Box::new(hash.clone()), expires_at),
             Form::SortedSet(set) => Self::boxed(key, Box::new(set.clone()), expires_at),
+            Form::Stream(stream) => Self::boxed(key, Box::new(stream.clone()), expires_at),
             _ => Self::packed(key, self.kind(), self.run(), expires_at),
         };
         copy.set_flag(self.header().flags & (STICKY | EDITED | MEMBERS_EXPIRE), true);
@@ -414,6 +416,7 @@ impl Entry {
         match self.form() {
             Form::String(_) => self.peek_blob().capacity() > LARGE,
             Form::List(list) => list.node_count() > MANY,
+            Form::Stream(stream) => stream.node_count() > MANY,
             form => form.len() > MANY,
         }
     }
@@ -430,6 +433,7 @@ impl Entry {
             Form::Set(set) => boxed(size_of::<Set>(), set.memory()),
             Form::Hash(hash) => boxed(size_of::<Hash>(), hash.memory()),
             Form::SortedSet(set) => boxed(size_of::<SortedSet>(), set.memory()),
+            Form::Stream(stream) => boxed(size_of::<Stream>(), stream.memory()),
             _ => 0,
         }
     }
@@ -570,6 +574,7 @@ impl Entry {
                 Kind::Set => drop(Box::from_raw(self.box_at().cast::<Set>().as_ptr())),
                 Kind::Hash => drop(Box::from_raw(self.box_at().cast::<Hash>().as_ptr())),
                 Kind::SortedSet => drop(Box::from_raw(self.box_at().cast::<SortedSet>().as_ptr())),
+                Kind::Stream => drop(Box::from_raw(self.box_at().cast::<Stream>().as_ptr())),
                 _ => {}
             }
         }
@@ -766,6 +771,10 @@ unsafe impl Boxed for Hash {
 // SAFETY: only sorted sets have this kind.
 unsafe impl Boxed for SortedSet {
     const KIND: Kind = Kind::SortedSet;
+}
+// SAFETY: only streams have this kind.
+unsafe impl Boxed for Stream {
+    const KIND: Kind = Kind::Stream;
 }
 
 impl Drop for Entry {

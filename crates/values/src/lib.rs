@@ -8,6 +8,7 @@
 //! list        a list of any size: a chain of packed nodes
 //! set, hash   a table of members or fields, each in a block of its own (members, block)
 //! sorted_set  the same, and a tree of its members in the order of their scores (tree)
+//! stream      a tree of packed nodes of entries
 //! ```
 //!
 //! This crate knows members, fields, scores and times, which come as arguments. It knows no
@@ -27,6 +28,7 @@ pub mod packed;
 pub mod score;
 pub mod set;
 pub mod sorted_set;
+pub mod stream;
 mod tree;
 pub mod typed;
 mod value;
@@ -39,5 +41,6 @@ pub use members::Expiry;
 pub use score::Score;
 pub use set::Set;
 pub use sorted_set::SortedSet;
+pub use stream::Stream;
 pub use typed::{Limits, Rules, Type};
 pub use value::Value;

@@ -6,12 +6,13 @@
 //! Sets         SetRef          SetMut          integers, packed set, set
 //! Hashes       HashRef         HashMut         packed hash, hash
 //! SortedSets   SortedSetRef    SortedSetMut    packed sorted set, sorted set
+//! Streams      StreamRef       StreamMut       stream
 //! ```
 //!
 //! A collection begins in its smallest form and takes a larger one when it outgrows the limits of
 //! the configuration (or [`PACKED_BYTES_MAX`](crate::entry::PACKED_BYTES_MAX)). Members whose time
-//! has come are not seen. Whoever empties a collection removes its key: an entry with an empty one
-//! is made only to be filled.
+//! has come are not seen. Whoever empties a collection removes its key, except a stream's: an entry
+//! with an empty one is made only to be filled.
 
 #![forbid(unsafe_code)]
 
@@ -26,11 +27,13 @@ mod hash;
 mod list;
 pub mod set;
 mod sorted_set;
+mod stream;
 
 pub use hash::{HashField, HashMut, HashRef, Hashes};
 pub use list::{ListMut, ListRef, Lists};
 pub use set::{SetMut, SetRef, Sets};
 pub use sorted_set::{SortedSetMut, SortedSetRef, SortedSets};
+pub use stream::{StreamMut, StreamRef, Streams};
 
 /// A type of collection.
 pub trait Type {
@@ -88,6 +91,10 @@ pub struct Limits {
     pub list_size: AtomicI64,
     /// Nodes at each end of a list that are not compressed (`list-compress-depth`); 0: all.
     pub list_depth: AtomicU64,
+    /// Bytes of a stream's node (`stream-node-max-bytes`); 0: any number.
+    pub stream_node_bytes: AtomicU64,
+    /// Its entries (`stream-node-max-entries`); 0: any number.
+    pub stream_node_entries: AtomicU64,
 }
 
 impl Limits {
@@ -103,6 +110,8 @@ impl Limits {
             sorted_set_bytes: AtomicU64::new(64),
             list_size: AtomicI64::new(-2),
             list_depth: AtomicU64::new(0),
+            stream_node_bytes: AtomicU64::new(4096),
+            stream_node_entries: AtomicU64::new(100),
         }
     }
 

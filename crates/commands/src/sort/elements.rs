@@ -104,7 +104,7 @@ impl<'e> Source<'e> {
             Form::SortedSet(set) => {
                 elements.extend(set.range(places).map(|scored| Value::of(Scored::key_of(&scored))));
             }
-            Form::String(_) | Form::PackedHash(_) | Form::Hash(_) => {}
+            Form::String(_) | Form::PackedHash(_) | Form::Hash(_) | Form::Stream(_) => {}
         }
         elements
     }

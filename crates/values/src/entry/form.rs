@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::{Hash, List, Set, SortedSet, Value, intset, packed};
+use crate::{Hash, List, Set, SortedSet, Stream, Value, intset, packed};
 
 /// What a value is and how it is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub enum Kind {
     Hash,
     /// A sorted set in a box.
     SortedSet,
+    /// A stream.
+    Stream,
 }
 
 impl Kind {
@@ -83,6 +85,8 @@ pub enum Form<'e> {
     PackedSortedSet(&'e [u8]),
     /// A sorted set in a box.
     SortedSet(&'e SortedSet),
+    /// A stream.
+    Stream(&'e Stream),
 }
 
 impl Form<'_> {
@@ -99,16 +103,19 @@ impl Form<'_> {
             Self::Hash(hash) => hash.len(),
             Self::PackedSortedSet(run) => packed::sorted_set::len(run),
             Self::SortedSet(set) => set.len(),
+            Self::Stream(stream) => stream.len(),
         }
     }
 
-    /// Whether there is no element, member, field or byte.
+    /// Whether there is no element, member, field or byte. A stream is there for its groups and
+    /// ids too, so it is never empty.
     pub fn is_empty(&self) -> bool {
         match self {
             Self::PackedList(run)
             | Self::PackedSet(run)
             | Self::PackedHash(run)
             | Self::PackedSortedSet(run) => run.is_empty(),
+            Self::Stream(_) => false,
             form => form.len() == 0,
         }
     }
@@ -121,6 +128,7 @@ impl Form<'_> {
             Self::IntSet(_) | Self::PackedSet(_) | Self::Set(_) => "set",
             Self::PackedHash(_) | Self::Hash(_) => "hash",
             Self::PackedSortedSet(_) | Self::SortedSet(_) => "zset",
+            Self::Stream(_) => "stream",
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::config::shape::MEMORY;
 
 const INT: i64 = i32::MAX as i64;
 
-/// Forms of lists, sets, hashes and sorted sets.
+/// Forms of lists, sets, hashes, sorted sets and streams.
 pub const COLLECTIONS: &[Parameter] = &[
     number("hash-max-listpack-entries", "512", (0, i64::MAX), |c| &c.settings.limits.hash_fields)
         .about("Fields of a packed hash.")
@@ -32,4 +32,10 @@ pub const COLLECTIONS: &[Parameter] = &[
     shaped("zset-max-listpack-value", "64", MEMORY, |c| &c.settings.limits.sorted_set_bytes)
         .about("Bytes of the longest member of a packed sorted set.")
         .aliases(&["zset-max-ziplist-value"]),
+    shaped("stream-node-max-bytes", "4096", MEMORY, |c| &c.settings.limits.stream_node_bytes)
+        .about("Bytes of a stream's node; 0: as many as its entries have."),
+    number("stream-node-max-entries", "100", (0, i64::MAX), |c| {
+        &c.settings.limits.stream_node_entries
+    })
+    .about("Entries of a stream's node; 0: as many as fit into its bytes."),
 ];
