@@ -8,7 +8,7 @@ use std::mem;
 
 use memory::block_size;
 
-use super::node::{Fields, Node, Place};
+use super::node::{Fields, Node, Place, Places};
 use super::{Id, NodeLimits};
 
 /// A node has at most this many bytes, whatever the configuration allows, unless it has one entry:
@@ -33,24 +33,24 @@ pub struct Log {
 pub struct Item<'s> {
     /// Its id.
     pub id: Id,
-    fields: Fields<'s>,
+    place: Place<'s>,
 }
 
 impl<'s> Item<'s> {
     fn at(place: Place<'s>) -> Self {
-        Self { id: place.id, fields: place.fields }
+        Self { id: place.id, place }
     }
 
     /// How many fields it has.
     #[inline]
     pub fn field_count(&self) -> usize {
-        self.fields.len()
+        self.fields().len()
     }
 
     /// The names and values of its fields.
     #[inline]
     pub fn fields(&self) -> Fields<'s> {
-        self.fields
+        self.place.fields()
     }
 }
 
@@ -175,7 +175,7 @@ impl Log {
     /// The same from the end.
     #[inline]
     pub fn range_back(&self, from: Id, to: Id) -> RangeBack<'_> {
-        RangeBack(self.range(from, to))
+        RangeBack { range: self.range(from, to), places: Places::default() }
     }
 }
 
@@ -205,39 +205,54 @@ impl<'s> Iterator for Range<'s> {
         loop {
             if let Some((base, node, at)) = &mut self.at {
                 if let Some(place) = node.seek(*base, self.from, *at) {
-                    *at = place.end();
+                    *at = place.next;
                     return (place.id <= self.to).then(|| Item::at(place));
                 }
                 self.at = None;
             }
             let next = self.nodes.next().map(|(base, node)| (*base, node));
             let (base, node) = next.or_else(|| self.tail.take())?;
-            self.at = Some((base, node, node.start()));
+            self.at = Some((base, node, node.approach(base, self.from)));
         }
     }
 }
 
 /// Entries in the opposite order.
 #[derive(Clone, Debug)]
-pub struct RangeBack<'s>(Range<'s>);
+pub struct RangeBack<'s> {
+    range: Range<'s>,
+    /// Places of entries of the node that is read, before the one where the range is.
+    places: Places,
+}
+
+impl<'s> RangeBack<'s> {
+    /// The place of the entry before, in the node that is read.
+    #[inline]
+    fn place_before(&mut self) -> Option<Place<'s>> {
+        let (base, node, end) = self.range.at.as_mut()?;
+        let at = self.places.pop().or_else(|| {
+            node.places_before(*end, &mut self.places);
+            self.places.pop()
+        })?;
+        *end = at;
+        node.read(*base, at)
+    }
+}
 
 impl<'s> Iterator for RangeBack<'s> {
     type Item = Item<'s>;
 
     #[inline]
     fn next(&mut self) -> Option<Item<'s>> {
-        let range = &mut self.0;
         loop {
-            if let Some((base, node, end)) = &mut range.at {
-                if let Some(place) = node.seek_back(*base, range.to, *end) {
-                    *end = place.start();
-                    return (place.id >= range.from).then(|| Item::at(place));
+            while let Some(place) = self.place_before() {
+                if !place.is_removed && place.id <= self.range.to {
+                    return (place.id >= self.range.from).then(|| Item::at(place));
                 }
-                range.at = None;
             }
-            let next = range.tail.take();
+            let range = &mut self.range;
             let before = || range.nodes.next_back().map(|(base, node)| (*base, node));
-            let (base, node) = next.or_else(before)?;
+            let (base, node) = range.tail.take().or_else(before)?;
             range.at = Some((base, node, node.size()));
         }
     }

@@ -3,7 +3,7 @@
 //! ```text
 //! node:    | names | entry | entry | …
 //! names:   | count | length | name | length | name | …       the field names of the first entry
-//! entry:   | head 1 | ms | seq | fields | size, to be read backwards |
+//! entry:   | size of what follows | head 1 | ms | seq | fields |
 //! fields:  | length | value | …                              the names are the node's
 //!          | count | length | name | length | value | …      the names are the entry's own
 //! ```
@@ -28,6 +28,10 @@ const BITS: u32 = 7;
 const MORE: u8 = 1 << BITS;
 /// So many removed entries may stay in a node, or as many as are left.
 const REMOVED_MAX: u32 = 8;
+/// So many entries are found at once when a node is read backwards.
+const PLACES: usize = 128;
+/// Of so many entries one is looked at when another is searched for.
+const STRIDE: usize = 12;
 
 /// A node. Its base, the id of its first entry, is kept beside it.
 #[derive(Clone, Debug, Default)]
@@ -46,11 +50,27 @@ pub struct Node {
 /// An entry where it is in its node.
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'n> {
+    /// Its id.
     pub id: Id,
-    pub fields: Fields<'n>,
-    is_removed: bool,
-    at: usize,
+    /// Where it begins.
+    pub at: usize,
+    /// Where the next one begins.
+    pub next: usize,
+    /// Whether it is removed.
+    pub is_removed: bool,
+    head: u8,
+    /// What follows its id.
+    rest: &'n [u8],
+    node: &'n Node,
+}
+
+/// The last ones of places that were pushed: all of a node of usual size.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// A ring, the last one before `end`.
+    ring: [u32; PLACES],
     end: usize,
+    len: usize,
 }
 
 /// The names and values of an entry, one pair after the other.
@@ -99,20 +119,28 @@ impl Node {
     #[inline]
     pub fn push<'w>(&mut self, base: Id, id: Id, words: impl Iterator<Item = &'w [u8]> + Clone) {
         let shares = self.has_names(words.clone().step_by(2));
-        let size = 32 + words.clone().map(|word| word.len() + 5).sum::<usize>();
-        self.reserve(size);
-        let at = self.bytes.len();
-        self.bytes.push(if shares { 0 } else { OWN_NAMES });
-        push_number(&mut self.bytes, id.ms - base.ms);
-        push_number(&mut self.bytes, id.seq - if id.ms == base.ms { base.seq } else { 0 });
-        if shares {
-            words.skip(1).step_by(2).for_each(|value| push_text(&mut self.bytes, value));
-        } else {
-            push_number(&mut self.bytes, words.clone().count() as u64 / 2);
-            words.for_each(|word| push_text(&mut self.bytes, word));
+        let (count, stored) = if shares { (None, 1) } else { (Some(words.clone().count() / 2), 0) };
+        let texts = words.skip(stored).step_by(1 + stored);
+        let ms = id.ms - base.ms;
+        let seq = if ms == 0 { id.seq - base.seq } else { id.seq };
+        let size = 1
+            + len_of_number(ms)
+            + len_of_number(seq)
+            + count.map_or(0, |count| len_of_number(count as u64))
+            + texts
+                .clone()
+                .map(|text| len_of_number(text.len() as u64) + text.len())
+                .sum::<usize>();
+        self.reserve(len_of_number(size as u64) + size);
+        let bytes = &mut self.bytes;
+        push_number(bytes, size as u64);
+        bytes.push(if shares { 0 } else { OWN_NAMES });
+        push_number(bytes, ms);
+        push_number(bytes, seq);
+        if let Some(count) = count {
+            push_number(bytes, count as u64);
         }
-        let size = self.bytes.len() - at;
-        push_number_backwards(&mut self.bytes, size as u64);
+        texts.for_each(|text| push_text(bytes, text));
         self.live += 1;
         self.added += 1;
     }
@@ -152,35 +180,36 @@ impl Node {
     #[inline]
     pub fn read(&self, base: Id, at: usize) -> Option<Place<'_>> {
         let mut rest = self.bytes.get(at..)?;
-        let head = take_byte(&mut rest)?;
-        let ms = base.ms.wrapping_add(take_number(&mut rest));
-        let seq = take_number(&mut rest);
-        let seq = if ms == base.ms { base.seq.wrapping_add(seq) } else { seq };
-        let (names, count) = if head & OWN_NAMES == 0 {
-            let mut names = self.bytes.as_slice();
-            let count = take_number(&mut names);
-            (Some(names), count)
-        } else {
-            (None, take_number(&mut rest))
+        let (mut entry, next) = (take_text(&mut rest), self.bytes.len() - rest.len());
+        let head = take_byte(&mut entry)?;
+        let (ms, seq) = (take_number(&mut entry), take_number(&mut entry));
+        let id = match ms {
+            0 => Id { ms: base.ms, seq: base.seq.wrapping_add(seq) },
+            _ => Id { ms: base.ms.wrapping_add(ms), seq },
         };
-        let fields = Fields { names, rest, left: count as usize };
-        let texts = if names.is_some() { count } else { count * 2 };
-        (0..texts).for_each(|_| {
-            take_text(&mut rest);
-        });
-        let size = self.bytes.len() - rest.len() - at;
-        let end = at + size + len_of_number(size as u64);
-        Some(Place { id: Id { ms, seq }, fields, is_removed: head & REMOVED != 0, at, end })
+        Some(Place { id, is_removed: head & REMOVED != 0, at, next, node: self, head, rest: entry })
     }
 
-    /// The entry that ends at `end`; none at the start.
+    /// Where the entry behind the one at `at` begins.
     #[inline]
-    pub fn read_back(&self, base: Id, end: usize) -> Option<Place<'_>> {
-        if end <= self.start() {
-            return None;
+    fn skip(&self, at: usize) -> usize {
+        let mut rest = self.bytes.get(at..).unwrap_or_default();
+        take_text(&mut rest);
+        self.bytes.len() - rest.len()
+    }
+
+    /// A place at or before the first entry whose id is not below `from`, and near to it: only the
+    /// ids of some entries are looked at.
+    #[inline]
+    pub fn approach(&self, base: Id, from: Id) -> usize {
+        let mut at = self.start();
+        loop {
+            let ahead = (0..STRIDE).fold(at, |at, _| self.skip(at));
+            match self.read(base, ahead) {
+                Some(place) if place.id <= from => at = ahead,
+                _ => return at,
+            }
         }
-        let size = take_number_backwards(self.bytes.get(..end)?);
-        self.read(base, end.checked_sub(size as usize + len_of_number(size))?)
     }
 
     /// The first entry from `at` on that is not removed and whose id is not below `from`.
@@ -191,40 +220,45 @@ impl Node {
             if !place.is_removed && place.id >= from {
                 return Some(place);
             }
-            at = place.end;
+            at = place.next;
         }
     }
 
-    /// The last entry before `end` that is not removed and whose id is not above `to`.
+    /// The last entries that begin before `end`: as many as fit into `places`.
     #[inline]
-    pub fn seek_back(&self, base: Id, to: Id, mut end: usize) -> Option<Place<'_>> {
-        loop {
-            let place = self.read_back(base, end)?;
-            if !place.is_removed && place.id <= to {
-                return Some(place);
-            }
-            end = place.at;
+    pub fn places_before(&self, end: usize, places: &mut Places) {
+        let mut at = self.start();
+        while at < end {
+            places.push(at);
+            at = self.skip(at);
         }
     }
 
     /// The id of the last entry in the buffer, removed or not.
     pub fn last_id(&self, base: Id) -> Option<Id> {
-        self.read_back(base, self.size()).map(|place| place.id)
+        let mut places = Places::default();
+        self.places_before(self.size(), &mut places);
+        self.read(base, places.pop()?).map(|place| place.id)
     }
 
     /// Removes an entry; whether it was there.
     pub fn remove(&mut self, base: Id, id: Id) -> bool {
-        let Some(place) = self.seek(base, id, self.start()) else { return false };
+        let Some(place) = self.seek(base, id, self.approach(base, id)) else {
+            return false;
+        };
         if place.id != id {
             return false;
         }
-        let (at, end) = (place.at, place.end);
+        let (at, next) = (place.at, place.next);
         self.live -= 1;
         if at == self.start() {
-            self.start = end as u32;
+            self.start = next as u32;
             self.skip_removed(base);
         } else {
-            if let Some(head) = self.bytes.get_mut(at) {
+            let mut rest = self.bytes.get(at..).unwrap_or_default();
+            take_number(&mut rest);
+            let head = self.bytes.len() - rest.len();
+            if let Some(head) = self.bytes.get_mut(head) {
                 *head |= REMOVED;
             }
             self.removed += 1;
@@ -237,7 +271,7 @@ impl Node {
 
     fn skip_removed(&mut self, base: Id) {
         while let Some(place) = self.read(base, self.start()).filter(|place| place.is_removed) {
-            self.start = place.end as u32;
+            self.start = place.next as u32;
             self.removed -= 1;
         }
     }
@@ -254,24 +288,51 @@ impl Node {
         bytes.extend_from_slice(self.bytes.get(..start).unwrap_or_default());
         let mut at = self.start();
         while let Some(place) = self.seek(base, Id::MIN, at) {
-            bytes.extend_from_slice(self.bytes.get(place.at..place.end).unwrap_or_default());
-            at = place.end;
+            bytes.extend_from_slice(self.bytes.get(place.at..place.next).unwrap_or_default());
+            at = place.next;
         }
         *self = Self { bytes, start: start as u32, removed: 0, ..*self };
     }
 }
 
-impl Place<'_> {
-    /// Where the entry begins, which is where the one before it ends.
+impl<'n> Place<'n> {
+    /// The names and values of its fields.
     #[inline]
-    pub fn start(&self) -> usize {
-        self.at
+    pub fn fields(&self) -> Fields<'n> {
+        let mut rest = self.rest;
+        if self.head & OWN_NAMES == 0 {
+            let mut names = self.node.bytes.as_slice();
+            let left = take_number(&mut names) as usize;
+            Fields { names: Some(names), rest, left }
+        } else {
+            let left = take_number(&mut rest) as usize;
+            Fields { names: None, rest, left }
+        }
+    }
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self { ring: [0; PLACES], end: 0, len: 0 }
+    }
+}
+
+impl Places {
+    #[inline]
+    fn push(&mut self, at: usize) {
+        if let Some(place) = self.ring.get_mut(self.end % PLACES) {
+            *place = at as u32;
+        }
+        self.end = self.end.wrapping_add(1);
+        self.len = PLACES.min(self.len + 1);
     }
 
-    /// Where the entry ends, which is where the next one begins.
+    /// The last one, which is taken out.
     #[inline]
-    pub fn end(&self) -> usize {
-        self.end
+    pub fn pop(&mut self) -> Option<usize> {
+        self.len = self.len.checked_sub(1)?;
+        self.end = self.end.wrapping_sub(1);
+        self.ring.get(self.end % PLACES).map(|at| *at as usize)
     }
 }
 
@@ -309,16 +370,6 @@ fn push_number(bytes: &mut Vec<u8>, mut number: u64) {
     bytes.push(number as u8);
 }
 
-/// Appends a varint whose bytes stand in the opposite order.
-#[inline]
-fn push_number_backwards(bytes: &mut Vec<u8>, number: u64) {
-    for index in (0..len_of_number(number)).rev() {
-        let last = number >> (BITS * (index as u32 + 1)) == 0;
-        let group = (number >> (BITS * index as u32)) as u8 & (MORE - 1);
-        bytes.push(if last { group } else { group | MORE });
-    }
-}
-
 #[inline]
 fn push_text(bytes: &mut Vec<u8>, text: &[u8]) {
     push_number(bytes, text.len() as u64);
@@ -335,22 +386,23 @@ fn take_byte(rest: &mut &[u8]) -> Option<u8> {
 /// The varint at the front. (One that is cut short ends there: nodes are made here alone.)
 #[inline]
 fn take_number(rest: &mut &[u8]) -> u64 {
-    let (mut number, mut shift) = (0, 0);
-    while let Some(byte) = take_byte(rest) {
-        number |= u64::from(byte & (MORE - 1)) << shift;
-        if byte & MORE == 0 {
-            break;
+    match rest {
+        [byte, behind @ ..] if *byte < MORE => {
+            *rest = behind;
+            u64::from(*byte)
         }
-        shift += BITS;
+        [low, high, behind @ ..] if *high < MORE => {
+            *rest = behind;
+            u64::from(low & (MORE - 1)) | u64::from(*high) << BITS
+        }
+        _ => take_long_number(rest),
     }
-    number
 }
 
-/// The varint at the end, whose bytes stand in the opposite order.
-#[inline]
-fn take_number_backwards(bytes: &[u8]) -> u64 {
+#[cold]
+fn take_long_number(rest: &mut &[u8]) -> u64 {
     let (mut number, mut shift) = (0, 0);
-    for byte in bytes.iter().rev() {
+    while let Some(byte) = take_byte(rest) {
         number |= u64::from(byte & (MORE - 1)) << shift;
         if byte & MORE == 0 {
             break;
