@@ -340,7 +340,10 @@ fn held<'s>(shards: &'s mut Shards<'_>, number: u16) -> &'s mut Shard {
 /// The string of an entry that must have one.
 #[inline]
 pub fn string_of(entry: &Entry) -> Result<Value<'_>, Failure> {
-    entry.string().ok_or(Failure::WrongType)
+    match entry.string() {
+        Some(value) => Ok(value),
+        None => Err(Failure::WrongType),
+    }
 }
 
 /// Writes the string of an entry that must have one as a bulk string, a large one by reference.

@@ -259,8 +259,8 @@ impl Db {
         found.map(|entry| EntryMut { entry, hash: key.hash, hasher: *hasher, volatile, changes })
     }
 
-    /// Sets a key, whatever it was before.
-    #[inline]
+    /// Sets a key, whatever it was before. Always inlined, as this is most of what SET does.
+    #[inline(always)]
     pub fn set(&mut self, key: &Key<'_>, value: Value<'_>, expires_at: Option<u64>, now_ms: u64) {
         if let Some(mut entry) = self.get_mut(key, now_ms) {
             entry.set(value, expires_at);

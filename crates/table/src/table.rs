@@ -816,9 +816,11 @@ impl<T: Item> Drop for Occupied<'_, T> {
         unsafe {
             let cell = &segment.buckets()[bucket];
             cell.set_slot(slot, Slot::new(raw, cell.slot(slot).tag()));
-            segment.note_due(bucket, due);
+            if due != NEVER {
+                segment.note_due(bucket, due);
+                self.table.earliest = self.table.earliest.min(due);
+            }
         }
-        self.table.earliest = self.table.earliest.min(due);
     }
 }
 
