@@ -6,6 +6,7 @@
 //! what its segment computes from the item's hash; a bucket's, a segment's and the table's earliest
 //! tick is not later than that of any item in it. `check_invariants` tests them.
 
+mod sized;
 mod walk;
 
 use std::marker::PhantomData;

@@ -263,7 +263,8 @@ impl SortedSet {
 
 impl Clone for SortedSet {
     fn clone(&self) -> Self {
-        let mut copy = Self::new(self.members.hasher());
+        let members = Members::with_capacity(self.len(), self.members.hasher());
+        let mut copy = Self { members, order: Tree::new() };
         for scored in self.range(0..self.len()) {
             let hash = copy.members.hasher().hash_member(scored.key());
             copy.insert(hash, scored.key(), scored.score());
@@ -278,9 +279,9 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// No members. All of a process use the same hasher.
-    pub fn new(hasher: Hasher) -> Self {
-        Self { members: Members::new(hasher) }
+    /// No members, with room for so many. All of a process use the same hasher.
+    pub fn with_capacity(members: usize, hasher: Hasher) -> Self {
+        Self { members: Members::with_capacity(members, hasher) }
     }
 
     /// Members so far.
