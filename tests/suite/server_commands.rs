@@ -165,6 +165,41 @@ fn counters_move_and_are_reset() {
 }
 
 #[test]
+fn a_read_in_the_worker_pool_is_counted_once() {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    // More members than an I/O thread visits.
+    for kind in ["SADD set", "ZADD sorted"] {
+        pipeline(&mut client, 20, |at| {
+            let scored = kind.starts_with('Z');
+            let members = (at * 1000..at * 1000 + 1000).flat_map(|number| {
+                let score = scored.then(|| number.to_string());
+                score.into_iter().chain([format!("member:{number}")])
+            });
+            words(kind).into_iter().chain(members).collect()
+        });
+    }
+    for (line, hits, misses) in [
+        ("SCARD set", 1, 0),
+        ("SMEMBERS set", 1, 0),
+        ("ZRANGE sorted 0 -1", 1, 0),
+        ("SUNIONSTORE stored set none set", 2, 1),
+        ("ZINTERCARD 2 sorted set", 2, 0),
+        ("COPY set copy", 1, 0),
+        ("SSCAN set 0 COUNT 20000", 1, 0),
+        ("SORT sorted BY nosort GET #", 1, 0),
+        ("SORT sorted ALPHA LIMIT 0 1", 1, 0),
+    ] {
+        let before = (number(&mut client, "keyspace_hits"), number(&mut client, "keyspace_misses"));
+        let reply = client.run(line);
+        assert!(!matches!(reply, Value::Error(_)), "{line}: {reply:?}");
+        let after = (number(&mut client, "keyspace_hits"), number(&mut client, "keyspace_misses"));
+        let counted = (after.0 - before.0, after.1 - before.1);
+        assert_eq!(counted, (f64::from(hits), f64::from(misses)), "{line}");
+    }
+}
+
+#[test]
 fn rates_follow_the_load() {
     let server = Server::start(&[]);
     let (mut client, mut other) = (server.connect(), server.connect());

@@ -27,8 +27,8 @@ impl<'a> Context<'a> {
     #[inline]
     pub fn read<T: Type>(&mut self, key: &Key<'_>) -> Result<Looked<'_, 'a, T>, Failure> {
         let now_ms = self.now_ms;
-        let (db, reply) = self.open(key);
-        Ok((typed::<T>(db.read(key, now_ms), now_ms)?, reply))
+        let (entry, reply) = self.read_entry(key);
+        Ok((typed::<T>(entry, now_ms)?, reply))
     }
 
     /// The same, not counted.
@@ -96,12 +96,11 @@ impl<'a> Context<'a> {
     /// The keys from number `first` on, to look at all at once, and the reply. They are counted as
     /// hits and misses by this.
     pub fn sources(&mut self, first: usize) -> (Sources<'_>, &mut Reply<'a>) {
-        let now_ms = self.now_ms;
         for key in self.all_keys().skip(first) {
-            self.db(&key).read(&key, now_ms);
+            self.read_entry(&key);
         }
-        let Self { shards, reply, db, .. } = self;
-        (Sources { shards, db: *db, now_ms }, reply)
+        let Self { shards, reply, db, now_ms, .. } = self;
+        (Sources { shards, db: *db, now_ms: *now_ms }, reply)
     }
 }
 

@@ -15,6 +15,7 @@ use protocol::number::parse_i64;
 use protocol::output::BY_REFERENCE_MIN;
 use protocol::reply::Reply;
 use protocol::request::Arg;
+use table::table::Ref;
 use values::{Entry, Value};
 
 use crate::failure::{Failure, Outcome};
@@ -95,6 +96,29 @@ impl KeyAt {
     }
 }
 
+/// How many looks at keys were counted as hits or misses. A command that goes to the worker pool
+/// begins again there, and looks first at what it has looked at before, which is not counted again.
+#[derive(Clone, Copy, Default)]
+pub struct Reads {
+    done: u32,
+    /// Looks that an earlier run has counted.
+    known: u32,
+}
+
+impl Reads {
+    /// For a run that begins where this one did.
+    pub fn again(self) -> Self {
+        Self { done: 0, known: self.done.max(self.known) }
+    }
+
+    /// Notes one more look. Returns whether it is to be counted.
+    #[inline]
+    pub fn note(&mut self) -> bool {
+        self.done = self.done.saturating_add(1);
+        self.done > self.known
+    }
+}
+
 /// The shards that are borrowed for a command.
 pub enum Shards<'a> {
     /// Those of no key.
@@ -145,6 +169,8 @@ pub struct Context<'a> {
     pub keys: &'a [KeyAt],
     /// The shards of its keys.
     pub shards: Shards<'a>,
+    /// Looks that were counted, by commands that may go to the worker pool after that.
+    pub reads: Reads,
     /// Where the reply goes.
     pub reply: Reply<'a>,
     /// The time of this command, in milliseconds of Unix time.
@@ -186,6 +212,15 @@ impl<'a> Context<'a> {
     pub fn open(&mut self, key: &Key<'_>) -> (&mut Db, &mut Reply<'a>) {
         let shard = held(&mut self.shards, key.shard());
         (shard.db(self.db), &mut self.reply)
+    }
+
+    /// The entry of a key, counted as a hit or a miss, and the reply; for commands that may go to
+    /// the worker pool after that.
+    #[inline]
+    pub fn read_entry(&mut self, key: &Key<'_>) -> (Option<Ref<'_, Entry>>, &mut Reply<'a>) {
+        let (counts, now_ms) = (self.reads.note(), self.now_ms);
+        let (db, reply) = self.open(key);
+        (db.read_if(counts, key, now_ms), reply)
     }
 
     /// Any database in the shard of a key.
@@ -340,7 +375,10 @@ fn held<'s>(shards: &'s mut Shards<'_>, number: u16) -> &'s mut Shard {
 /// The string of an entry that must have one.
 #[inline]
 pub fn string_of(entry: &Entry) -> Result<Value<'_>, Failure> {
-    entry.string().ok_or(Failure::WrongType)
+    match entry.string() {
+        Some(value) => Ok(value),
+        None => Err(Failure::WrongType),
+    }
 }
 
 /// Writes the string of an entry that must have one as a bulk string, a large one by reference.

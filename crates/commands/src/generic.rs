@@ -201,7 +201,7 @@ fn copy(ctx: &mut Context<'_>) -> Outcome {
     if number == ctx.db && from.bytes == to.bytes {
         return Err(SAME_OBJECTS);
     }
-    let source_exists = ctx.db(&from).read(&from, now_ms).is_some();
+    let source_exists = ctx.read_entry(&from).0.is_some();
     let is_free = replace || ctx.other_db(&to, number).get(&to, now_ms).is_none();
     let budget = ctx.budget();
     let source = if source_exists && is_free { ctx.db(&from).get(&from, now_ms) } else { None };

@@ -39,7 +39,7 @@ pub mod spec;
 pub mod strings;
 pub mod throttle;
 
-pub use context::{Args, Context, KeyAt, Shards};
+pub use context::{Args, Context, KeyAt, Reads, Shards};
 pub use failure::{Failure, Outcome};
 pub use settings::Settings;
 pub use spec::{Command, Spec};

@@ -1,4 +1,5 @@
-//! Random members of a collection, each drawn among all, as often as asked for.
+//! Random members of a collection: what SRANDMEMBER, HRANDFIELD and ZRANDMEMBER ask for, and those
+//! that are each drawn among all, as often as asked for.
 //!
 //! SRANDMEMBER, HRANDFIELD and ZRANDMEMBER with a negative count may ask for more replies than
 //! there is memory. Where they are more than the collection has members, these are copied once, as
@@ -7,7 +8,52 @@
 use protocol::output::{SOURCE_SLICE, Source};
 use protocol::reply::Reply;
 
+use crate::context::Context;
+use crate::failure::Failure;
 use crate::random::Random;
+
+/// More pairs are refused, because a reply counts both halves of each.
+const PAIRS_MAX: u64 = i64::MAX.unsigned_abs() / 2;
+const TOO_MANY_PAIRS: Failure = Failure::text("ERR value is out of range");
+
+/// How many members are drawn.
+#[derive(Clone, Copy)]
+pub enum Draw {
+    /// So many different ones, or all if there are fewer.
+    Different(usize),
+    /// So many, of which each is drawn from all.
+    Independent(usize),
+}
+
+impl Draw {
+    /// What the word behind the key asks for.
+    pub fn parse(ctx: &Context<'_>) -> Result<Self, Failure> {
+        let count = ctx.int(2)?;
+        if count == i64::MIN {
+            return Err(Failure::NO_OPPOSITE);
+        }
+        let times = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
+        Ok(if count < 0 { Self::Independent(times) } else { Self::Different(times) })
+    }
+
+    /// The same where the word `pairs` may follow; whether it does.
+    pub fn parse_with(ctx: &Context<'_>, pairs: &[u8]) -> Result<(Self, bool), Failure> {
+        let draw = Self::parse(ctx)?;
+        match ctx.args.len() {
+            3 => Ok((draw, false)),
+            4 if !ctx.args.get(3).eq_ignore_ascii_case(pairs) => Err(Failure::Syntax),
+            4 if draw.times() as u64 > PAIRS_MAX => Err(TOO_MANY_PAIRS),
+            4 => Ok((draw, true)),
+            _ => Err(Failure::Syntax),
+        }
+    }
+
+    fn times(self) -> usize {
+        match self {
+            Self::Different(times) | Self::Independent(times) => times,
+        }
+    }
+}
 
 /// Shows `count` members of a collection that has `len`, each drawn from all: `one` shows some
 /// member, `all` adds all of them. Their number must have been announced.

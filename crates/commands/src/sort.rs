@@ -11,7 +11,6 @@
 
 use std::ops::Range;
 
-use keyspace::{Db, Key};
 use protocol::number::parse_i64;
 use protocol::reply::Reply;
 use values::list::End;
@@ -200,8 +199,11 @@ impl<'a> Plan<'a> {
     fn carry_out_here(&self, ctx: &mut Context<'_>) -> Outcome {
         let (key, now_ms, budget, rules) = (ctx.key(0), ctx.now_ms, ctx.budget(), ctx.rules());
         let destination = self.stores.then(|| ctx.key(1));
+        // As in Redis, a look to store is not counted as a read.
+        let counts = !self.stores && ctx.reads.note();
         let (db, reply) = ctx.open(&key);
-        let source = self.source(db, &key, now_ms)?;
+        let entry = db.read_if(counts, &key, now_ms);
+        let source = Source::of(entry.map(|entry| Entry::form_of(&entry)), now_ms)?;
         if budget.allow(source.len()).is_err() {
             // What is stored must be what was there at that time, so its shards are kept.
             let copies = !self.stores && source.memory() <= COPIED_MAX;
@@ -222,17 +224,6 @@ impl<'a> Plan<'a> {
         ctx.reply.count(entry.form().len());
         ctx.store(&destination, entry);
         Ok(())
-    }
-
-    /// What is to be sorted. As in Redis, a look to store is not counted as a read.
-    fn source<'e>(
-        &self,
-        db: &'e mut Db,
-        key: &Key<'_>,
-        now_ms: u64,
-    ) -> Result<Source<'e>, Failure> {
-        let entry = if self.stores { db.get(key, now_ms) } else { db.read(key, now_ms) };
-        Source::of(entry.map(|entry| Entry::form_of(&entry)), now_ms)
     }
 
     /// The elements in the window, in their order.

@@ -318,11 +318,10 @@ impl KeySpec {
                 (first, step, end)
             }
             Find::Made => return,
-            Find::SortStore => {
-                let destination = crate::sort::destination(argc, arg);
-                destination.into_iter().for_each(found);
-                return;
-            }
+            Find::SortStore => match crate::sort::destination(argc, arg) {
+                Some(destination) => (destination, 1, destination.saturating_add(1)),
+                None => return,
+            },
         };
         let mut index = first;
         while index < end {

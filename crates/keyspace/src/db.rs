@@ -227,17 +227,29 @@ impl Db {
     /// The entry of a key, counted as a hit or a miss.
     #[inline]
     pub fn read(&mut self, key: &Key<'_>, now_ms: u64) -> Option<Ref<'_, Entry>> {
+        self.read_if(true, key, now_ms)
+    }
+
+    /// The same, counted only if `counts`.
+    #[inline]
+    pub fn read_if(
+        &mut self,
+        counts: bool,
+        key: &Key<'_>,
+        now_ms: u64,
+    ) -> Option<Ref<'_, Entry>> {
         let Self { table, hasher, volatile, stats } = self;
         let found = living(table, *hasher, volatile, stats, key, now_ms);
-        stats.count_read(found.is_some());
+        if counts {
+            stats.count_read(found.is_some());
+        }
         found.map(Occupied::into_ref)
     }
 
     /// The entry of a key, not counted.
     #[inline]
     pub fn get(&mut self, key: &Key<'_>, now_ms: u64) -> Option<Ref<'_, Entry>> {
-        let Self { table, hasher, volatile, stats } = self;
-        living(table, *hasher, volatile, stats, key, now_ms).map(Occupied::into_ref)
+        self.read_if(false, key, now_ms)
     }
 
     /// The entry of a key, to change or remove.
@@ -259,8 +271,8 @@ impl Db {
         found.map(|entry| EntryMut { entry, hash: key.hash, hasher: *hasher, volatile, changes })
     }
 
-    /// Sets a key, whatever it was before.
-    #[inline]
+    /// Sets a key, whatever it was before. Always inlined, as this is most of what SET does.
+    #[inline(always)]
     pub fn set(&mut self, key: &Key<'_>, value: Value<'_>, expires_at: Option<u64>, now_ms: u64) {
         if let Some(mut entry) = self.get_mut(key, now_ms) {
             entry.set(value, expires_at);

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use commands::failure::shown;
 use commands::spec::Flags;
-use commands::{Args, Context, Failure, Handler, KeyAt, Shards};
+use commands::{Args, Context, Failure, Handler, KeyAt, Reads, Shards};
 use keyspace::Key;
 use keyspace::shards::{HeldSet, HeldShard, all_shards};
 use memory::{Blob, Part};
@@ -135,8 +135,8 @@ pub struct Job {
 enum Detached {
     /// What is left to do of a command about the server.
     Work(Work),
-    /// A command on data with the shards that it holds already.
-    Data(Handler, HeldSet),
+    /// A command on data with the shards that it holds already, and what it has read.
+    Data(Handler, HeldSet, Reads),
 }
 
 struct OwnedWords {
@@ -148,7 +148,7 @@ struct OwnedWords {
 impl Job {
     /// Whether the job holds shards already; it then waits for no others.
     pub fn holds_shards(&self) -> bool {
-        matches!(&self.work, Detached::Data(_, set) if !set.is_empty())
+        matches!(&self.work, Detached::Data(_, set, _) if !set.is_empty())
     }
 
     /// Whether it is a command on data.
@@ -166,13 +166,14 @@ impl Job {
         let since = server.stats.now();
         match work {
             Detached::Work(work) => work(&mut reply),
-            Detached::Data(handler, mut set) => {
+            Detached::Data(handler, mut set, reads) => {
                 let mut context = Context {
                     keyspace: server.keyspace,
                     args,
                     block: Some(words.bytes.block()),
                     keys: &words.keys,
                     shards: if set.is_empty() { Shards::None } else { Shards::Set(&mut set) },
+                    reads: reads.again(),
                     reply,
                     now_ms: now_ms(),
                     db,
@@ -235,8 +236,9 @@ pub struct Hand {
 }
 
 impl Hand {
-    /// The shard of an only key: the one in hand, or another instead of it.
-    #[inline]
+    /// The shard of an only key: the one in hand, or another instead of it. Always inlined, as every
+    /// command on one key comes here.
+    #[inline(always)]
     fn take_one(
         &mut self,
         server: &'static Server,
@@ -381,7 +383,7 @@ impl<'t> Turn<'t> {
                 ended = Err((call.bytes.start, Step::Flush));
                 break;
             }
-            if index >= loaded {
+            if call.looks_members_up() && index >= loaded {
                 loaded = index + self.load_members(&calls[index..], hand);
             }
             let start = self.output.len();
@@ -664,8 +666,8 @@ impl<'a> DataCall<'a> {
             || self.keys.len() > KEYS_INLINE_MAX
             || self.args.len() > WORDS_INLINE_MAX;
         let start = output.len();
-        let outcome = if long {
-            Err(Failure::Detach)
+        let (outcome, reads) = if long {
+            (Err(Failure::Detach), Reads::default())
         } else {
             let mut context = Context {
                 keyspace: self.server.keyspace,
@@ -673,6 +675,7 @@ impl<'a> DataCall<'a> {
                 block: self.block,
                 keys: self.keys,
                 shards,
+                reads: Reads::default(),
                 reply: Reply::new(output, session.resp3),
                 now_ms: self.now_ms,
                 db: session.db,
@@ -680,7 +683,7 @@ impl<'a> DataCall<'a> {
                 settings: &self.server.config.settings,
                 may_wait: false,
             };
-            (self.handler)(&mut context)
+            ((self.handler)(&mut context), context.reads)
         };
         match outcome {
             Ok(()) => Ok(()),
@@ -699,7 +702,7 @@ impl<'a> DataCall<'a> {
                     client: session.client.clone(),
                     db: session.db,
                     resp3: session.resp3,
-                    work: Detached::Data(self.handler, held.unwrap_or_default()),
+                    work: Detached::Data(self.handler, held.unwrap_or_default(), reads),
                 }))))
             }
             Err(failure) => {

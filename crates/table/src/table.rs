@@ -6,6 +6,7 @@
 //! what its segment computes from the item's hash; a bucket's, a segment's and the table's earliest
 //! tick is not later than that of any item in it. `check_invariants` tests them.
 
+mod sized;
 mod walk;
 
 use std::marker::PhantomData;
@@ -816,9 +817,11 @@ impl<T: Item> Drop for Occupied<'_, T> {
         unsafe {
             let cell = &segment.buckets()[bucket];
             cell.set_slot(slot, Slot::new(raw, cell.slot(slot).tag()));
-            segment.note_due(bucket, due);
+            if due != NEVER {
+                segment.note_due(bucket, due);
+                self.table.earliest = self.table.earliest.min(due);
+            }
         }
-        self.table.earliest = self.table.earliest.min(due);
     }
 }
 

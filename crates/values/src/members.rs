@@ -52,7 +52,12 @@ pub struct Members<S: Shape> {
 impl<S: Shape> Members<S> {
     /// An empty collection. All of a process use the same hasher.
     pub fn new(hasher: Hasher) -> Self {
-        Self { table: Table::new(), hasher, bytes: 0 }
+        Self::with_capacity(0, hasher)
+    }
+
+    /// The same with room for so many members.
+    pub(crate) fn with_capacity(members: usize, hasher: Hasher) -> Self {
+        Self { table: Table::with_capacity(members), hasher, bytes: 0 }
     }
 
     /// Members, those counted that have expired and were not taken out yet.
@@ -270,7 +275,7 @@ impl<S: Shape> Members<S> {
 
 impl<S: Shape> Clone for Members<S> {
     fn clone(&self) -> Self {
-        let mut copy = Self::new(self.hasher);
+        let mut copy = Self::with_capacity(self.len(), self.hasher);
         self.table.iter().for_each(|block| copy.insert(Block::clone(&block)));
         copy
     }

@@ -112,10 +112,11 @@ impl SortedSet {
         member: &[u8],
         decide: impl FnOnce(Option<Score>) -> Option<Score>,
     ) -> Update {
-        let Some(mut found) = self.members.find_mut(member) else {
+        let hash = self.members.hasher().hash_member(member);
+        let Some(mut found) = self.members.find_mut_hashed(hash, member) else {
             let new = decide(None);
             if let Some(score) = new {
-                self.insert(member, score);
+                self.insert(hash, member, score);
             }
             return Update { old: None, new };
         };
@@ -134,10 +135,11 @@ impl SortedSet {
         Update { old: Some(old), new: Some(new) }
     }
 
-    fn insert(&mut self, member: &[u8], score: Score) {
+    /// Adds a member that is not there yet.
+    fn insert(&mut self, hash: u64, member: &[u8], score: Score) {
         let block = Scored::of_ranked(member, score);
         let key = key_of(&block);
-        self.members.insert(block);
+        self.members.insert_hashed(hash, block);
         self.order.insert(key);
     }
 
@@ -261,9 +263,11 @@ impl SortedSet {
 
 impl Clone for SortedSet {
     fn clone(&self) -> Self {
-        let mut copy = Self::new(self.members.hasher());
+        let members = Members::with_capacity(self.len(), self.members.hasher());
+        let mut copy = Self { members, order: Tree::new() };
         for scored in self.range(0..self.len()) {
-            copy.insert(scored.key(), scored.score());
+            let hash = copy.members.hasher().hash_member(scored.key());
+            copy.insert(hash, scored.key(), scored.score());
         }
         copy
     }
@@ -275,9 +279,9 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// No members. All of a process use the same hasher.
-    pub fn new(hasher: Hasher) -> Self {
-        Self { members: Members::new(hasher) }
+    /// No members, with room for so many. All of a process use the same hasher.
+    pub fn with_capacity(members: usize, hasher: Hasher) -> Self {
+        Self { members: Members::with_capacity(members, hasher) }
     }
 
     /// Members so far.
@@ -299,8 +303,9 @@ impl Builder {
     /// Gives a member the score that `decide` finds for the one it has, if it is there.
     #[inline]
     pub fn set(&mut self, member: &[u8], decide: impl FnOnce(Option<Score>) -> Score) {
-        let Some(mut found) = self.members.find_mut(member) else {
-            return self.insert(member, decide(None));
+        let hash = self.members.hasher().hash_member(member);
+        let Some(mut found) = self.members.find_mut_hashed(hash, member) else {
+            return self.members.insert_hashed(hash, Scored::of_ranked(member, decide(None)));
         };
         let new = decide(Some(found.block().score()));
         found.change(|block| block.set_score(new));

@@ -4,7 +4,7 @@ use keyspace::{Keyspace, shards};
 use protocol::reply::Reply;
 use protocol::request::Arg;
 
-use crate::context::{Args, Context, KeyAt, Shards};
+use crate::context::{Args, Context, KeyAt, Reads, Shards};
 use crate::settings::Settings;
 use crate::spec::Flags;
 use crate::{Failure, families};
@@ -93,6 +93,7 @@ impl World {
             numbers = shards::all_shards().to_vec();
         }
         let mut may_wait = self.may_wait;
+        let mut reads = Reads::default();
         loop {
             let mut set = self.keyspace.try_borrow_set(&numbers).expect("free shards");
             let mut out = Vec::new();
@@ -102,6 +103,7 @@ impl World {
                 block: None,
                 keys: &keys,
                 shards: if set.is_empty() { Shards::None } else { Shards::Set(&mut set) },
+                reads,
                 reply: Reply::new(&mut out, false),
                 now_ms: self.now_ms,
                 db: self.db,
@@ -110,6 +112,7 @@ impl World {
                 may_wait,
             };
             let outcome = (command.run)(&mut ctx);
+            reads = ctx.reads.again();
             assert!(outcome.is_ok() || ctx.reply.is_empty(), "a reply and a failure for {line}");
             outcome.as_ref().err().into_iter().for_each(&mut refused);
             match outcome {

@@ -1,26 +1,12 @@
 //! HRANDFIELD: fields drawn at random.
 
-use protocol::number::parse_i64;
 use protocol::reply::Reply;
 use values::typed::{HashField, Hashes};
 
 use crate::context::{Context, reply_value};
-use crate::failure::{Failure, Outcome};
-use crate::picks::{self, Picks};
+use crate::failure::Outcome;
+use crate::picks::{self, Draw, Picks};
 use crate::random::Random;
-
-const OUT_OF_RANGE: Failure = Failure::text("ERR value is out of range");
-/// More pairs are refused, because a reply counts both halves of each.
-const PAIRS_MAX: u64 = i64::MAX.unsigned_abs() / 2;
-
-/// How many fields are drawn.
-#[derive(Clone, Copy)]
-enum Draw {
-    /// So many different ones, or all if there are fewer.
-    Different(usize),
-    /// So many, of which each is drawn from all.
-    Independent(usize),
-}
 
 pub(super) fn hrandfield(ctx: &mut Context<'_>) -> Outcome {
     let (key, args, now_ms, budget) = (ctx.key(0), ctx.args, ctx.now_ms, ctx.budget());
@@ -33,7 +19,7 @@ pub(super) fn hrandfield(ctx: &mut Context<'_>) -> Outcome {
         }
         return Ok(());
     }
-    let (draw, with_values) = options(ctx)?;
+    let (draw, with_values) = Draw::parse_with(ctx, b"withvalues")?;
     let (hash, reply) = ctx.read::<Hashes>(&key)?;
     let Some(hash) = hash else {
         reply.array(0);
@@ -62,24 +48,6 @@ pub(super) fn hrandfield(ctx: &mut Context<'_>) -> Outcome {
         }
     }
     Ok(())
-}
-
-/// The words behind the key.
-fn options(ctx: &Context<'_>) -> Result<(Draw, bool), Failure> {
-    let count = parse_i64(ctx.args.get(2)).ok_or(Failure::NotInteger)?;
-    if count == i64::MIN {
-        return Err(Failure::NO_OPPOSITE);
-    }
-    let with_values = match ctx.args.len() {
-        3 => false,
-        4 if ctx.args.get(3).eq_ignore_ascii_case(b"withvalues") => true,
-        _ => return Err(Failure::Syntax),
-    };
-    if with_values && count.unsigned_abs() > PAIRS_MAX {
-        return Err(OUT_OF_RANGE);
-    }
-    let times = usize::try_from(count.unsigned_abs()).map_err(|_| OUT_OF_RANGE)?;
-    Ok((if count < 0 { Draw::Independent(times) } else { Draw::Different(times) }, with_values))
 }
 
 /// Writes the head of a reply with so many fields; pairs are nested where the protocol has maps.

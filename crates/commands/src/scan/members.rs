@@ -29,8 +29,8 @@ pub(super) fn zscan(ctx: &mut Context<'_>) -> Outcome {
 fn scan(ctx: &mut Context<'_>, over: Over) -> Outcome {
     let cursor = parse_cursor(ctx.args.get(2)).ok_or(INVALID_CURSOR)?;
     let (key, now_ms, args, may_wait) = (ctx.key(0), ctx.now_ms, ctx.args, ctx.may_wait);
-    let (db, reply) = ctx.open(&key);
-    let Some(entry) = db.read(&key, now_ms) else {
+    let (entry, reply) = ctx.read_entry(&key);
+    let Some(entry) = entry else {
         Found::default().page(reply, 0);
         return Ok(());
     };

@@ -7,7 +7,7 @@ use values::Value;
 use values::typed::{SetRef, Sets};
 
 use crate::context::reply_value;
-use crate::picks::{self, Picks};
+use crate::picks::{self, Draw, Picks};
 use crate::random::Random;
 use crate::{Context, Failure, Outcome};
 
@@ -84,39 +84,37 @@ pub(super) fn srandmember(ctx: &mut Context<'_>) -> Outcome {
 }
 
 fn srandmember_many(ctx: &mut Context<'_>, key: &Key<'_>, mut random: Random) -> Outcome {
-    let count = ctx.int(2)?;
-    if count == i64::MIN {
-        return Err(Failure::NO_OPPOSITE);
-    }
-    let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
+    let draw = Draw::parse(ctx)?;
     let budget = ctx.budget();
     let (set, reply) = ctx.read::<Sets>(key)?;
     let Some(set) = set.filter(|set| !set.is_empty()) else {
         reply.array(0);
         return Ok(());
     };
-    if count < 0 {
-        let counts = (wanted, set.len());
-        budget.allow(counts.0.min(counts.1))?;
-        reply.array(wanted);
-        let one = |random: &mut Random, reply: &mut Reply<'_>| {
-            let member = set.random(|| random.draw());
-            member.into_iter().for_each(|member| reply_value(reply, member));
-        };
-        let all = |picks: &mut Picks| {
-            set.for_each(|member| picks.push(|reply| reply_value(reply, member)));
-        };
-        picks::repeated(reply, counts, random, one, all);
-        return Ok(());
-    }
     let len = set.len();
-    budget.allow(visits(wanted, len))?;
-    reply.array(wanted.min(len));
-    let show = |member: Value<'_>| reply_value(reply, member);
-    if wanted >= len {
-        set.for_each(show);
-    } else {
-        set.sample(wanted, || random.draw(), show);
+    match draw {
+        Draw::Independent(wanted) => {
+            budget.allow(wanted.min(len))?;
+            reply.array(wanted);
+            let one = |random: &mut Random, reply: &mut Reply<'_>| {
+                let member = set.random(|| random.draw());
+                member.into_iter().for_each(|member| reply_value(reply, member));
+            };
+            let all = |picks: &mut Picks| {
+                set.for_each(|member| picks.push(|reply| reply_value(reply, member)));
+            };
+            picks::repeated(reply, (wanted, len), random, one, all);
+        }
+        Draw::Different(wanted) => {
+            budget.allow(visits(wanted, len))?;
+            reply.array(wanted.min(len));
+            let show = |member: Value<'_>| reply_value(reply, member);
+            if wanted >= len {
+                set.for_each(show);
+            } else {
+                set.sample(wanted, || random.draw(), show);
+            }
+        }
     }
     Ok(())
 }

@@ -56,6 +56,19 @@ impl Operation {
             _ => lens.fold(0, usize::saturating_add),
         }
     }
+
+    /// Members that the result has at least.
+    fn least(self, sets: &[SetRef<'_>]) -> usize {
+        let mut lens = sets.iter().map(|set| set.len());
+        match self {
+            Self::Intersection => 0,
+            Self::Union => lens.max().unwrap_or(0),
+            Self::Difference => {
+                let first = lens.next().unwrap_or(0);
+                lens.fold(first, usize::saturating_sub)
+            }
+        }
+    }
 }
 
 /// The sets at these keys. One that is not there is empty.
@@ -107,7 +120,7 @@ fn store(ctx: &mut Context<'_>, operation: Operation) -> Outcome {
     let (sources, _) = ctx.sources(1);
     let sets = sets_at(&sources, keys)?;
     budget.allow(operation.visits(&sets))?;
-    let mut members = Distinct::new(rules);
+    let mut members = Distinct::new(operation.least(&sets), rules);
     operation.all(&sets, |member| members.push(member));
     let (count, entry) = (members.len(), members.into_entry(target.bytes));
     ctx.store(&target, entry);

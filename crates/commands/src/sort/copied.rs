@@ -122,7 +122,8 @@ fn copy<'a>(plan: &Plan<'a>, ctx: &mut Context<'_>) -> Result<(Texts, By<'a>, bo
 fn count_read(plan: &Plan<'_>, ctx: &mut Context<'_>) -> Outcome {
     if !plan.stores {
         let (key, db, now_ms) = (ctx.key(0), ctx.db, ctx.now_ms);
-        ctx.shard(key.shard())?.db(db).read(&key, now_ms);
+        let counts = ctx.reads.note();
+        ctx.shard(key.shard())?.db(db).read_if(counts, &key, now_ms);
     }
     Ok(())
 }
@@ -188,8 +189,9 @@ fn look_up<R>(
 ) -> Result<R, Failure> {
     pattern.make(element, name);
     let (key, db, now_ms) = (ctx.keyspace.key(name), ctx.db, ctx.now_ms);
+    let counts = ctx.reads.note();
     let (mut shard, reply) = ctx.reach(key.shard())?;
-    let entry = shard.db(db).read(&key, now_ms);
+    let entry = shard.db(db).read_if(counts, &key, now_ms);
     let form = entry.as_ref().map(Entry::form_of);
     let with = |value, entry| Ok(with(Said { value, entry }, reply));
     match (pattern.field, form) {

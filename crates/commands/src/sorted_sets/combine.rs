@@ -189,12 +189,25 @@ impl<'s> Request<'s> {
         lens.fold(0, usize::saturating_add)
     }
 
+    /// Members that the result has at least.
+    fn least(&self, operation: Operation) -> usize {
+        let mut lens = self.sources.iter().map(|weighted| weighted.source.len());
+        match operation {
+            Operation::Inter => 0,
+            Operation::Union => lens.max().unwrap_or(0),
+            Operation::Diff => {
+                let first = lens.next().unwrap_or(0);
+                lens.fold(first, usize::saturating_sub)
+            }
+        }
+    }
+
     /// Puts the sources together.
     fn run(&mut self, operation: Operation, rules: Rules<'_>) -> Builder {
         if operation != Operation::Diff {
             self.sort();
         }
-        let mut result = Builder::new(rules.hasher);
+        let mut result = Builder::with_capacity(self.least(operation), rules.hasher);
         match operation {
             Operation::Union => self.unite(&mut result),
             Operation::Inter => self.intersect(|name, score| {

@@ -252,10 +252,11 @@ pub(super) fn zrangestore(ctx: &mut Context<'_>) -> Outcome {
     let (destination, source) = (ctx.key(0), ctx.key(1));
     let (budget, rules) = (ctx.budget(), ctx.rules());
     let request = Request::parse(ctx.args, 3, Given { is_stored: true, ..Given::default() })?;
-    let mut builder = Builder::new(rules.hasher);
+    let mut builder = Builder::with_capacity(0, rules.hasher);
     if let (Some(set), _) = ctx.read::<SortedSets>(&source)? {
         let ranks = request.ranks(set);
         budget.allow(ranks.len())?;
+        builder = Builder::with_capacity(ranks.len(), rules.hasher);
         set.for_each(ranks, false, |name, score| builder.insert(name, score));
     }
     let count = builder.len();

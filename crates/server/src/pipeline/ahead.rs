@@ -14,24 +14,20 @@ use super::{Hand, Pending, Turn};
 /// Commands in a row that are looked at together.
 const CALLS_MAX: usize = 16;
 
+impl Pending {
+    /// Whether the command looks members up.
+    #[inline]
+    pub(super) fn looks_members_up(&self) -> bool {
+        self.command.is_some_and(|command| command.spec.members.is_some())
+    }
+}
+
 impl Turn<'_> {
     /// Starts to load the members of the next commands, as far as they are about one collection.
     /// Returns for how many commands that has been seen to.
-    #[inline]
     pub(super) fn load_members(&self, calls: &[Pending], hand: &mut Hand) -> usize {
-        match calls.first().and_then(|call| self.members_of(call)) {
-            Some((key, members)) => self.load_members_of(key, members, calls, hand),
-            None => 1,
-        }
-    }
-
-    fn load_members_of(
-        &self,
-        key: KeyAt,
-        members: Members,
-        calls: &[Pending],
-        hand: &mut Hand,
-    ) -> usize {
+        let first = calls.first().and_then(|call| self.members_of(call));
+        let Some((key, members)) = first else { return 1 };
         let alike = calls.iter().take(CALLS_MAX).map_while(|call| {
             let (other, members) = self.members_of(call)?;
             (other.hash == key.hash).then_some((call, members))
@@ -55,7 +51,6 @@ impl Turn<'_> {
     }
 
     /// The only key of a command that looks members up, and where these stand.
-    #[inline]
     fn members_of(&self, call: &Pending) -> Option<(KeyAt, Members)> {
         let members = call.command?.spec.members?;
         match self.batch.keys.get(call.keys.clone())? {

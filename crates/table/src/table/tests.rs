@@ -163,8 +163,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
-    fn behaves_like_a_map(steps in proptest::collection::vec(step(), 1..60)) {
-        let (mut table, mut model) = (Table::new(), Model::new());
+    fn behaves_like_a_map(
+        capacity in prop_oneof![Just(0), 0..4000_usize],
+        steps in proptest::collection::vec(step(), 1..60),
+    ) {
+        let (mut table, mut model) = (Table::with_capacity(capacity), Model::new());
         for step in steps {
             apply(&mut table, &mut model, step);
             table.check_invariants(hash_of);
@@ -173,6 +176,21 @@ proptest! {
             let entry = table.find(hash(key), key).expect("the model has it");
             prop_assert_eq!((entry.0.value.clone(), entry.0.at), (value.clone(), *at));
         }
+    }
+}
+
+#[test]
+fn a_table_of_known_size_hardly_grows_and_is_not_larger_than_others() {
+    for items in [1, 7, 300, 500, 5_000, 40_000, 100_000] {
+        let mut table = Table::with_capacity(items as usize);
+        let at_first = table.memory();
+        for number in 0..items {
+            put(&mut table, &key(number * 100), b"x", None);
+        }
+        table.check_invariants(hash_of);
+        let now = table.memory();
+        assert!(now * 20 < at_first * 21, "{items}: from {at_first} to {now} bytes");
+        assert!(now < 14 * items as usize + 1000, "{items}: {now} bytes");
     }
 }
 

@@ -4,14 +4,13 @@
 
 use crate::{Hash, List, Set, SortedSet, Stream, Value, intset, packed};
 
-/// What a value is and how it is kept.
+/// What a value is and how it is kept. Kinds that are asked for together stand together, so that
+/// asking is one comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Kind {
     /// A string that is an integer.
     Int,
-    /// A string in a block of its own.
-    Heap,
     /// A string in the entry's block.
     Embedded,
     /// A packed list.
@@ -24,6 +23,8 @@ pub enum Kind {
     PackedHash,
     /// A packed sorted set.
     PackedSortedSet,
+    /// A string in a block of its own.
+    Heap,
     /// A list in a box.
     List,
     /// A set in a box.
@@ -52,7 +53,7 @@ impl Kind {
     /// Whether the value has memory outside of the entry's block.
     #[inline]
     pub(crate) fn owns_memory(self) -> bool {
-        self == Self::Heap || self.is_boxed()
+        self as u8 >= Self::Heap as u8
     }
 
     /// Whether it is a collection in a box.

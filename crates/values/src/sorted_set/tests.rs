@@ -193,7 +193,7 @@ proptest! {
         steps in proptest::collection::vec((0..900u32, value()), 0..2000),
     ) {
         let (mut set, mut builder) =
-            (SortedSet::new(Hasher::new(HASHER)), Builder::new(Hasher::new(HASHER)));
+            (SortedSet::new(Hasher::new(HASHER)), Builder::with_capacity(500, Hasher::new(HASHER)));
         for (number, value) in steps {
             let sum = |old: Option<Score>| match old {
                 Some(old) => Score::new(old.get() + value).unwrap_or(old),

@@ -340,7 +340,7 @@ impl HashMut<'_> {
     #[cold]
     fn unpack(&mut self) {
         let now_ms = self.rules.now_ms;
-        let mut table = Hash::new(self.rules.hasher);
+        let mut table = Hash::with_capacity(self.view().stored(), self.rules.hasher);
         let expires = self.entry.members_expire();
         self.view().for_each(|field| {
             let expiry = field.expires_at.map_or(Expiry::Never, Expiry::At);

@@ -474,12 +474,14 @@ pub struct Distinct<'e> {
     /// The members, while they may be few enough for a small form.
     few: Vec<Value<'e>>,
     table: Option<Box<Set>>,
+    /// Members for which a table has room from the start.
+    expected: usize,
 }
 
 impl<'e> Distinct<'e> {
-    /// A set without members.
-    pub fn new(rules: Rules<'e>) -> Self {
-        Self { rules, few: Vec::new(), table: None }
+    /// A set without members, which is to get so many or more.
+    pub fn new(expected: usize, rules: Rules<'e>) -> Self {
+        Self { rules, few: Vec::new(), table: None, expected }
     }
 
     /// Members so far.
@@ -502,7 +504,7 @@ impl<'e> Distinct<'e> {
         let (limits, len) = (self.rules.limits, self.few.len());
         let may_be_small = within(len, &limits.set_integers) || within(len, &limits.set_members);
         if !may_be_small || len > PACKED_BYTES_MAX {
-            self.table = Some(table_of(&self.few, self.rules));
+            self.table = Some(table_of(&self.few, self.expected, self.rules));
             self.few = Vec::new();
         }
     }
@@ -521,9 +523,10 @@ impl<'e> Distinct<'e> {
     }
 }
 
-/// A table of members that are all different.
-fn table_of(members: &[Value<'_>], rules: Rules<'_>) -> Box<Set> {
-    let mut set = Box::new(Set::new(rules.hasher));
+/// A table of members that are all different, with room for as many as are expected.
+fn table_of(members: &[Value<'_>], expected: usize, rules: Rules<'_>) -> Box<Set> {
+    let room = members.len().max(expected);
+    let mut set = Box::new(Set::with_capacity(room, rules.hasher));
     members.iter().for_each(|member| member.with_bytes(|bytes| set.add_new(bytes)));
     set
 }
@@ -571,7 +574,7 @@ impl Store {
     }
 
     fn table(members: &[Value<'_>], rules: Rules<'_>) -> Self {
-        Self::Table(table_of(members, rules))
+        Self::Table(table_of(members, 0, rules))
     }
 
     fn put(self, entry: &mut Entry) {

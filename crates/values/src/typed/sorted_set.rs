@@ -380,8 +380,9 @@ impl SortedSetMut<'_> {
     /// Gives a packed set its large form.
     #[cold]
     fn unpack(&mut self) {
-        let mut builder = Builder::new(self.rules.hasher);
-        for found in packed::members(self.entry.run()) {
+        let run = self.entry.run();
+        let mut builder = Builder::with_capacity(packed::len(run), self.rules.hasher);
+        for found in packed::members(run) {
             show(&found, &mut |name, score| builder.insert(name, score));
         }
         self.entry.set_boxed(Box::new(builder.finish()));

@@ -122,7 +122,7 @@ fn take(step: &Step, set: &mut SetMut<'_>, model: &mut Model, seed: u64) {
         Step::Fill(ref numbers) => {
             let texts: BTreeSet<Vec<u8>> = numbers.iter().map(|number| member(*number)).collect();
             let values: Vec<_> = texts.iter().map(|text| Value::Bytes(text)).collect();
-            let mut distinct = Distinct::new(set.rules);
+            let mut distinct = Distinct::new(values.len() % 7 * 100, set.rules);
             values.iter().for_each(|member| distinct.push(*member));
             assert_eq!(distinct.len(), values.len());
             *set.entry = distinct.into_entry(b"key");

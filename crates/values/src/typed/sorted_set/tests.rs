@@ -199,7 +199,7 @@ proptest! {
             }
         }
         pair.check(&look.0, look.1, look.2);
-        let mut builder = Builder::new(rules.hasher);
+        let mut builder = Builder::with_capacity(0, rules.hasher);
         pair.model.iter().for_each(|(name, score)| builder.insert(name, *score));
         let built = SortedSets::entry(b"another", builder, rules);
         prop_assert_eq!(all(&built), all(&pair.entry));
@@ -215,7 +215,7 @@ proptest! {
         is_packed in any::<bool>(),
     ) {
         let limits = limits(if is_packed { 100 } else { 0 }, 100);
-        let mut builder = Builder::new(Hasher::new(HASHER));
+        let mut builder = Builder::with_capacity(0, Hasher::new(HASHER));
         names.iter().for_each(|name| builder.insert(name, score(0.0)));
         let entry = SortedSets::entry(b"key", builder, rules(&limits));
         let set = SortedSets::of(entry.form(), 1).expect("a sorted set");
@@ -241,7 +241,7 @@ proptest! {
 #[test]
 fn a_packed_set_of_many_scores_shows_one_piece_of_a_range_of_members() {
     let limits = limits(10, 10);
-    let mut builder = Builder::new(Hasher::new(HASHER));
+    let mut builder = Builder::with_capacity(0, Hasher::new(HASHER));
     for (name, value) in [("a", 1.0), ("z", 2.0), ("c", 3.0), ("b", 5.0)] {
         builder.insert(name.as_bytes(), score(value));
     }
