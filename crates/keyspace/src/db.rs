@@ -450,6 +450,11 @@ impl EntryMut<'_> {
         self.entry.edit(len)
     }
 
+    /// Edits the same bytes by `with`, which adds its changes to the number it is given.
+    pub fn edit_by<R>(&mut self, len: usize, with: impl FnOnce(&mut [u8], &mut u64) -> R) -> R {
+        with(self.entry.edit(len), self.changes)
+    }
+
     /// Exempts the entry from cache eviction, or not.
     pub fn set_sticky(&mut self, sticky: bool) {
         *self.changes += 1;
