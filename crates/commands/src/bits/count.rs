@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-use super::span::{Span, byte_count, bytes_of};
+use super::span::{Span, WrongFirst, byte_count, bytes_of};
 use crate::context::{Context, string_of};
 use crate::failure::Outcome;
 
 pub(super) fn bitcount(ctx: &mut Context<'_>) -> Outcome {
     let (key, now_ms, budget) = (ctx.key(0), ctx.now_ms, ctx.budget());
-    let span = Span::parse(ctx, 2)?;
+    let span = Span::parse(ctx, 2, WrongFirst::End)?;
     let (db, reply) = ctx.open(&key);
     let Some(entry) = db.read(&key, now_ms) else {
         reply.integer(0);

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::span::{Span, byte_count, bytes_of};
+use super::span::{Span, WrongFirst, byte_count, bytes_of};
 use crate::context::{Context, string_of};
 use crate::failure::{Failure, Outcome};
 
@@ -15,7 +15,7 @@ pub(super) fn bitpos(ctx: &mut Context<'_>) -> Outcome {
         1 => true,
         _ => return Err(BAD_BIT),
     };
-    let span = Span::parse(ctx, 3)?;
+    let span = Span::parse(ctx, 3, WrongFirst::Unit)?;
     let (db, reply) = ctx.open(&key);
     let Some(entry) = db.read(&key, now_ms) else {
         reply.integer(if is_set { -1 } else { 0 });

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use protocol::number::parse_i64;
+
 use crate::context::Context;
 use crate::failure::Failure;
 
@@ -13,25 +15,43 @@ pub(super) struct Span {
     unit: u64,
 }
 
+/// What is complained of where both are wrong.
+pub(super) enum WrongFirst {
+    End,
+    Unit,
+}
+
 impl Span {
-    /// The words from `from` on; `None` if there are none.
-    pub(super) fn parse(ctx: &Context<'_>, from: usize) -> Result<Option<Self>, Failure> {
-        let mut words = ctx.args.from(from).skip(2);
-        let unit = match (words.next(), words.next()) {
-            (Some(_), Some(_)) => return Err(Failure::Syntax),
-            (unit, _) => unit,
-        };
+    /// The words from `from` on; `None` if there are none. Where both the end and the unit are
+    /// wrong, Redis's BITCOUNT complains of the end, and its BITPOS of the unit.
+    pub(super) fn parse(
+        ctx: &Context<'_>,
+        from: usize,
+        complains_of: WrongFirst,
+    ) -> Result<Option<Self>, Failure> {
         let count = ctx.args.len().saturating_sub(from);
+        if count > 3 {
+            return Err(Failure::Syntax);
+        }
         if count == 0 {
             return Ok(None);
         }
         let first = ctx.int(from)?;
+        let mut words = ctx.args.from(from.saturating_add(1));
+        let (end, unit) = (words.next(), words.next());
+        let last = end.map(|word| parse_i64(word).ok_or(Failure::NotInteger));
         let unit = match unit {
-            Some(word) if word.eq_ignore_ascii_case(b"bit") => 1,
-            Some(word) if !word.eq_ignore_ascii_case(b"byte") => return Err(Failure::Syntax),
-            _ => 8,
+            Some(word) if word.eq_ignore_ascii_case(b"bit") => Ok(1),
+            Some(word) if !word.eq_ignore_ascii_case(b"byte") => Err(Failure::Syntax),
+            _ => Ok(8),
         };
-        let last = if count > 1 { Some(ctx.int(from.saturating_add(1))?) } else { None };
+        let (last, unit) = match complains_of {
+            WrongFirst::End => (last.transpose()?, unit?),
+            WrongFirst::Unit => {
+                let unit = unit?;
+                (last.transpose()?, unit)
+            }
+        };
         Ok(Some(Self { first, last, unit }))
     }
 
