@@ -13,8 +13,8 @@ use keyspace::{Db, Key};
 use protocol::number::parse_i64;
 use values::{Entry, Value};
 
-use crate::context::{Budget, string_of};
-use crate::failure::Failure;
+use crate::context::Budget;
+use crate::failure::{Failure, Outcome};
 use crate::spec::arguments::{Argument, block, integer, key, oneof, string, token};
 use crate::spec::{Access, Find, Flags, Group, KeySpec};
 use crate::{Command, Handler};
@@ -128,6 +128,7 @@ pub static COMMANDS: &[Command<Handler>] = &[
 
 /// The number of a bit, of which the longest string must have the byte. `#3` is three times
 /// `width`, if there is one.
+#[inline]
 fn offset(word: &[u8], width: Option<u32>, len_max: usize) -> Result<u64, Failure> {
     let (word, width) = match (word, width) {
         ([b'#', number @ ..], Some(width)) => (number, width),
@@ -143,14 +144,14 @@ fn len_with(bit: u64) -> usize {
     usize::try_from(bit / 8).unwrap_or(usize::MAX).saturating_add(1)
 }
 
-/// The length of a string before and after it is grown to have a bit. Growing it by much is left to
-/// the worker pool.
-fn lens(entry: &Entry, bit: u64, budget: Budget) -> Result<(usize, usize), Failure> {
-    let old_len = string_of(entry)?.len();
-    let len = old_len.max(len_with(bit));
+/// Leaves it to the worker pool to edit a string where much is to be copied or filled with zeros.
+#[inline]
+fn allow_edit(entry: &Entry, old_len: usize, len: usize, budget: Budget) -> Outcome {
+    if len == old_len && !entry.is_shared() {
+        return Ok(());
+    }
     let zeros = len.saturating_sub(old_len);
-    budget.allow_copy(entry.cost_of_edit(len).saturating_add(zeros))?;
-    Ok((old_len, len))
+    budget.allow_copy(entry.cost_of_edit(len).saturating_add(zeros))
 }
 
 /// Makes a string of zeros that has a bit, and edits it.
@@ -170,6 +171,7 @@ fn create<R>(
 }
 
 /// The bit with this number; zero beyond the end.
+#[inline]
 fn bit_of(bytes: &[u8], number: u64) -> bool {
     let byte = usize::try_from(number / 8).ok().and_then(|at| bytes.get(at));
     byte.is_some_and(|byte| byte & mask_of(number) != 0)

@@ -77,6 +77,9 @@ impl Blob {
         self.len = len;
         // Nobody else holds the block: it was looked at above, or is new.
         let Some(bytes) = Arc::get_mut(&mut self.block) else { return &mut [] };
+        if len == old_len {
+            return &mut bytes[start..start + len];
+        }
         bytes.truncate(start + old_len.min(len));
         let end = start.saturating_add(len);
         if end > bytes.capacity() {

@@ -7,7 +7,7 @@ use keyspace::Key;
 use protocol::number::parse_i64;
 use protocol::reply::Reply;
 
-use super::{create, lens, offset};
+use super::{allow_edit, create, len_with, offset};
 use crate::context::{Args, Context, string_of};
 use crate::failure::{Failure, Outcome};
 
@@ -306,7 +306,9 @@ fn write(
         create(db, key, last_written, budget, |bytes| operations.run(count, bytes, reply))?;
         return Ok(());
     };
-    let (old_len, len) = lens(&entry, last_written, budget)?;
+    let old_len = string_of(&entry)?.len();
+    let len = old_len.max(len_with(last_written));
+    allow_edit(&entry, old_len, len, budget)?;
     entry.edit_by(len, |bytes, changes| {
         let changed = operations.run(count, bytes, reply);
         *changes = changes.saturating_add(changed.max(u64::from(len > old_len)));

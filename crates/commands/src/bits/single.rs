@@ -1,6 +1,6 @@
 //! One bit: SETBIT and GETBIT.
 
-use super::{bit_of, create, lens, mask_of, offset};
+use super::{allow_edit, bit_of, create, len_with, mask_of, offset};
 use crate::context::{Context, string_of};
 use crate::failure::{Failure, Outcome};
 
@@ -27,8 +27,10 @@ pub(super) fn setbit(ctx: &mut Context<'_>) -> Outcome {
         reply.integer(0);
         return Ok(());
     };
-    let (old_len, len) = lens(&entry, number, budget)?;
-    let old = string_of(&entry)?.with_bytes(|bytes| bit_of(bytes, number));
+    let (old_len, old) =
+        string_of(&entry)?.with_bytes(|bytes| (bytes.len(), bit_of(bytes, number)));
+    let len = old_len.max(len_with(number));
+    allow_edit(&entry, old_len, len, budget)?;
     let is_changed = len > old_len || old != bit;
     // As in Redis, a string counts as edited even where its bits stay; but nothing is copied.
     if is_changed || !(entry.is_edited() || entry.is_shared()) {
