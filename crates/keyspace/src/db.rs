@@ -232,12 +232,7 @@ impl Db {
 
     /// The same, counted only if `counts`.
     #[inline]
-    pub fn read_if(
-        &mut self,
-        counts: bool,
-        key: &Key<'_>,
-        now_ms: u64,
-    ) -> Option<Ref<'_, Entry>> {
+    pub fn read_if(&mut self, counts: bool, key: &Key<'_>, now_ms: u64) -> Option<Ref<'_, Entry>> {
         let Self { table, hasher, volatile, stats } = self;
         let found = living(table, *hasher, volatile, stats, key, now_ms);
         if counts {

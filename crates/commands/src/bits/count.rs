@@ -32,7 +32,7 @@ fn count(bytes: &[u8], bits: &Range<u64>) -> u64 {
     let (Some(first), Some(last)) = (part.first(), part.last()) else { return 0 };
     // What is in the first and the last byte and not asked for.
     let before = first & !(u8::MAX >> (bits.start % 8));
-    let behind = if bits.end % 8 == 0 { 0 } else { last & (u8::MAX >> (bits.end % 8)) };
+    let behind = if bits.end.is_multiple_of(8) { 0 } else { last & (u8::MAX >> (bits.end % 8)) };
     let beside = u64::from(before.count_ones()).saturating_add(u64::from(behind.count_ones()));
     bulk::count(part).saturating_sub(beside)
 }

@@ -92,7 +92,7 @@ pub(super) fn byte_count(bits: &Range<u64>) -> usize {
 pub(super) fn bytes_of<'b>(bytes: &'b [u8], bits: &Range<u64>) -> (&'b [u8], u64) {
     let at = |bit: u64| usize::try_from(bit).unwrap_or(usize::MAX);
     let part = at(bits.start / 8)..at(bits.end.div_ceil(8));
-    (bytes.get(part).unwrap_or_default(), bits.start / 8 * 8)
+    (bytes.get(part).unwrap_or_default(), (bits.start / 8).saturating_mul(8))
 }
 
 #[cfg(test)]
