@@ -7,10 +7,10 @@ use crate::context::{Context, string_of};
 use crate::failure::Outcome;
 
 pub(super) fn bitcount(ctx: &mut Context<'_>) -> Outcome {
-    let (key, now_ms, budget) = (ctx.key(0), ctx.now_ms, ctx.budget());
+    let (key, budget) = (ctx.key(0), ctx.budget());
     let span = Span::parse(ctx, 2, WrongFirst::End)?;
-    let (db, reply) = ctx.open(&key);
-    let Some(entry) = db.read(&key, now_ms) else {
+    let (entry, reply) = ctx.read_entry(&key);
+    let Some(entry) = entry else {
         reply.integer(0);
         return Ok(());
     };

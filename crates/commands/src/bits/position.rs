@@ -9,15 +9,15 @@ use crate::failure::{Failure, Outcome};
 const BAD_BIT: Failure = Failure::text("ERR The bit argument must be 1 or 0.");
 
 pub(super) fn bitpos(ctx: &mut Context<'_>) -> Outcome {
-    let (key, now_ms, budget) = (ctx.key(0), ctx.now_ms, ctx.budget());
+    let (key, budget) = (ctx.key(0), ctx.budget());
     let is_set = match ctx.int(2)? {
         0 => false,
         1 => true,
         _ => return Err(BAD_BIT),
     };
     let span = Span::parse(ctx, 3, WrongFirst::Unit)?;
-    let (db, reply) = ctx.open(&key);
-    let Some(entry) = db.read(&key, now_ms) else {
+    let (entry, reply) = ctx.read_entry(&key);
+    let Some(entry) = entry else {
         reply.integer(if is_set { -1 } else { 0 });
         return Ok(());
     };
