@@ -16,6 +16,7 @@ use crate::transcripts::all_commands;
 
 /// Facts that differ from all others' on purpose: command, fact, reason.
 const DIFFERENT: &[(&str, &str, &str)] = &[
+    ("bitop", "arguments", "operations of Redis 8.2, which it does not call later ones"),
     ("client|kill", "arguments", "ID takes several, as in Valkey since 8.1"),
     ("hsetex", "arity", "Dragonfly's words are one fewer"),
 ];

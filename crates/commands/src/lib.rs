@@ -17,6 +17,7 @@
     )
 )]
 
+pub mod bits;
 mod collections;
 pub mod context;
 pub mod deadline;
@@ -52,6 +53,7 @@ pub fn families() -> impl Iterator<Item = &'static Command<Handler>> {
     [
         strings::COMMANDS,
         throttle::COMMANDS,
+        bits::COMMANDS,
         lists::COMMANDS,
         generic::COMMANDS,
         object::COMMANDS,

@@ -114,6 +114,8 @@ pub enum Group {
     Server,
     /// A cluster of servers.
     Cluster,
+    /// The bits of strings.
+    Bitmap,
 }
 
 impl Group {
@@ -129,6 +131,7 @@ impl Group {
             Self::Connection => "connection",
             Self::Server => "server",
             Self::Cluster => "cluster",
+            Self::Bitmap => "bitmap",
         }
     }
 
@@ -142,6 +145,7 @@ impl Group {
             Self::Set => Some("set"),
             Self::Hash => Some("hash"),
             Self::Connection => Some("connection"),
+            Self::Bitmap => Some("bitmap"),
             Self::Server | Self::Cluster => None,
         }
     }
@@ -149,62 +153,112 @@ impl Group {
 
 /// What a command does with a key, in the words of Redis's key specs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Access(&'static [&'static str]);
+pub struct Access {
+    names: &'static [&'static str],
+    varies: Varies,
+}
+
+/// Whose words decide what a call does with its key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Varies {
+    Never,
+    /// A value, then GET and conditions.
+    LikeSet,
+    /// Conditions.
+    LikeDelex,
+    /// Operations, of which GET alone only reads.
+    LikeBitfield,
+}
 
 impl Access {
     /// Reads the value and shows it.
-    pub const READ: Self = Self(&["RO", "access"]);
+    pub const READ: Self = Self::of(&["RO", "access"]);
     /// Reads something about the key, not its value.
-    pub const INSPECT: Self = Self(&["RO"]);
+    pub const INSPECT: Self = Self::of(&["RO"]);
     /// Overwrites the value.
-    pub const OVERWRITE: Self = Self(&["OW", "update"]);
+    pub const OVERWRITE: Self = Self::of(&["OW", "update"]);
     /// Changes the value depending on what it was.
-    pub const UPDATE: Self = Self(&["RW", "update"]);
+    pub const UPDATE: Self = Self::of(&["RW", "update"]);
     /// Changes the value and shows what it was.
-    pub const EXCHANGE: Self = Self(&["RW", "access", "update"]);
+    pub const EXCHANGE: Self = Self::of(&["RW", "access", "update"]);
     /// The same, where the arguments decide what of it is done.
-    pub const EXCHANGE_VARIABLE: Self = Self(&["RW", "access", "update", "variable_flags"]);
+    pub const EXCHANGE_VARIABLE: Self =
+        Self::of(&["RW", "access", "update", "variable_flags"]).varying(Varies::LikeSet);
+    /// The same, where operations on bits are the arguments.
+    pub const BITFIELD_VARIABLE: Self =
+        Self::of(&["RW", "access", "update", "variable_flags"]).varying(Varies::LikeBitfield);
     /// Adds to the value.
-    pub const EXTEND: Self = Self(&["RW", "insert"]);
+    pub const EXTEND: Self = Self::of(&["RW", "insert"]);
     /// Shows the value and deletes it.
-    pub const TAKE: Self = Self(&["RW", "access", "delete"]);
+    pub const TAKE: Self = Self::of(&["RW", "access", "delete"]);
     /// Removes the key.
-    pub const REMOVE: Self = Self(&["RM", "delete"]);
+    pub const REMOVE: Self = Self::of(&["RM", "delete"]);
     /// Removes the key, depending on its value.
-    pub const REMOVE_IF: Self = Self(&["RW", "delete"]);
+    pub const REMOVE_IF: Self = Self::of(&["RW", "delete"]);
     /// One of both, as the arguments say.
-    pub const REMOVE_VARIABLE: Self = Self(&["RW", "delete", "variable_flags"]);
+    pub const REMOVE_VARIABLE: Self =
+        Self::of(&["RW", "delete", "variable_flags"]).varying(Varies::LikeDelex);
     /// Adds a key that is not there.
-    pub const INSERT: Self = Self(&["OW", "insert"]);
+    pub const INSERT: Self = Self::of(&["OW", "insert"]);
+
+    const fn of(names: &'static [&'static str]) -> Self {
+        Self { names, varies: Varies::Never }
+    }
+
+    const fn varying(mut self, varies: Varies) -> Self {
+        self.varies = varies;
+        self
+    }
 
     /// The flags as COMMAND shows them.
     pub const fn names(self) -> &'static [&'static str] {
-        self.0
+        self.names
     }
 
-    /// What a call with these words behind its key does. Where that varies, the command is SET, for
-    /// which GET and conditions make a difference, or DELEX, for which conditions do.
+    /// What a call with these words behind its key does.
     pub fn in_call<'a>(self, words: impl Iterator<Item = &'a [u8]>) -> Self {
-        let is_value_first = self == Self::EXCHANGE_VARIABLE;
-        if !is_value_first && self != Self::REMOVE_VARIABLE {
+        match self.varies {
             // Asked for each of many keys: the words are only looked at where they matter.
-            return self;
-        }
-        let (mut gets, mut asks) = (false, false);
-        for word in words.skip(usize::from(is_value_first)) {
-            let is = |token: &str| word.eq_ignore_ascii_case(token.as_bytes());
-            gets |= is("get");
-            asks |= ["ifeq", "ifne", "ifdeq", "ifdne"].into_iter().any(is);
-        }
-        match self {
-            Self::EXCHANGE_VARIABLE if gets => Self::EXCHANGE,
-            Self::EXCHANGE_VARIABLE if asks => Self::UPDATE,
-            Self::EXCHANGE_VARIABLE => Self::OVERWRITE,
-            Self::REMOVE_VARIABLE if asks => Self::REMOVE_IF,
-            Self::REMOVE_VARIABLE => Self::REMOVE,
-            access => access,
+            Varies::Never => self,
+            Varies::LikeSet => match gets_or_asks(words.skip(1)) {
+                (true, _) => Self::EXCHANGE,
+                (false, true) => Self::UPDATE,
+                (false, false) => Self::OVERWRITE,
+            },
+            Varies::LikeDelex => match gets_or_asks(words) {
+                (_, true) => Self::REMOVE_IF,
+                (_, false) => Self::REMOVE,
+            },
+            Varies::LikeBitfield if only_reads(words) => Self::READ,
+            Varies::LikeBitfield => Self::EXCHANGE,
         }
     }
+}
+
+/// Whether GET is among the words, and whether a condition is.
+fn gets_or_asks<'a>(words: impl Iterator<Item = &'a [u8]>) -> (bool, bool) {
+    let (mut gets, mut asks) = (false, false);
+    for word in words {
+        let is = |token: &str| word.eq_ignore_ascii_case(token.as_bytes());
+        gets |= is("get");
+        asks |= ["ifeq", "ifne", "ifdeq", "ifdne"].into_iter().any(is);
+    }
+    (gets, asks)
+}
+
+/// Whether the operations of BITFIELD are well-formed and none of them writes.
+fn only_reads<'a>(mut words: impl Iterator<Item = &'a [u8]>) -> bool {
+    while let Some(word) = words.next() {
+        let operands = match () {
+            () if word.eq_ignore_ascii_case(b"get") => 2,
+            () if word.eq_ignore_ascii_case(b"overflow") => 1,
+            () => return false,
+        };
+        if words.by_ref().take(operands).count() < operands {
+            return false;
+        }
+    }
+    true
 }
 
 /// Where keys stand among the arguments.

@@ -232,12 +232,7 @@ impl Db {
 
     /// The same, counted only if `counts`.
     #[inline]
-    pub fn read_if(
-        &mut self,
-        counts: bool,
-        key: &Key<'_>,
-        now_ms: u64,
-    ) -> Option<Ref<'_, Entry>> {
+    pub fn read_if(&mut self, counts: bool, key: &Key<'_>, now_ms: u64) -> Option<Ref<'_, Entry>> {
         let Self { table, hasher, volatile, stats } = self;
         let found = living(table, *hasher, volatile, stats, key, now_ms);
         if counts {
@@ -448,6 +443,11 @@ impl EntryMut<'_> {
     pub fn edit(&mut self, len: usize) -> &mut [u8] {
         *self.changes += 1;
         self.entry.edit(len)
+    }
+
+    /// Edits the same bytes by `with`, which adds its changes to the number it is given.
+    pub fn edit_by<R>(&mut self, len: usize, with: impl FnOnce(&mut [u8], &mut u64) -> R) -> R {
+        with(self.entry.edit(len), self.changes)
     }
 
     /// Exempts the entry from cache eviction, or not.

@@ -33,6 +33,11 @@ impl Blob {
         Self { block: Arc::new(bytes), start: 0, len }
     }
 
+    /// So many zeros. The system has zeros at hand: memory is taken where it is first written to.
+    pub fn zeroed(len: usize) -> Self {
+        Self::new(vec![0; len])
+    }
+
     /// The block that the bytes lie in.
     pub fn block(&self) -> &Arc<Vec<u8>> {
         &self.block
@@ -63,7 +68,7 @@ impl Blob {
 
     /// The bytes to edit, made `len` long: cut, or filled up with zeros.
     pub fn edit(&mut self, len: usize) -> &mut [u8] {
-        if Arc::get_mut(&mut self.block).is_none() {
+        if self.is_shared() {
             let mut copy = Vec::with_capacity(len);
             copy.extend_from_slice(&self[..self.len.min(len)]);
             *self = Self { start: 0, len: copy.len(), block: Arc::new(copy) };
@@ -72,10 +77,22 @@ impl Blob {
         self.len = len;
         // Nobody else holds the block: it was looked at above, or is new.
         let Some(bytes) = Arc::get_mut(&mut self.block) else { return &mut [] };
+        if len == old_len {
+            return &mut bytes[start..start + len];
+        }
         bytes.truncate(start + old_len.min(len));
         let end = start.saturating_add(len);
         if end > bytes.capacity() {
             let spare = if len <= SPARE_MIN { len } else { SPARE_MIN.max(len / 8) };
+            if len - old_len > SPARE_MIN {
+                // Most of it are zeros, which are better not written one by one.
+                let mut zeroed = vec![0; len.saturating_add(spare)];
+                zeroed[..old_len].copy_from_slice(&bytes[start..]);
+                zeroed.truncate(len);
+                *bytes = zeroed;
+                self.start = 0;
+                return bytes;
+            }
             bytes.reserve_exact(end.saturating_add(spare) - bytes.len());
         }
         bytes.resize(end, 0);
@@ -148,6 +165,10 @@ mod tests {
         assert_eq!(&*part, b"y3");
         part.edit(4);
         assert_eq!(&*part, b"y3\0\0");
+        let mut tail = Blob::new(b"0123456789".to_vec()).slice(8..10);
+        tail.edit(3 * SPARE_MIN)[2 * SPARE_MIN] = b'z';
+        assert_eq!((&tail[..3], tail[2 * SPARE_MIN], tail.len()), (&b"89\0"[..], b'z', 3 << 20));
+        assert!(Blob::zeroed(9).iter().all(|byte| *byte == 0));
         assert_eq!(&*part.slice(3..9), b"\0");
         assert!(part.slice(9..20).is_empty());
     }

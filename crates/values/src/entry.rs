@@ -351,6 +351,11 @@ impl Entry {
         (self.header().kind == Kind::Heap).then(|| Blob::clone(&self.peek_blob()))
     }
 
+    /// Whether it is a string that others hold too, so that an edit changes a copy.
+    pub fn is_shared(&self) -> bool {
+        self.header().kind == Kind::Heap && self.peek_blob().is_shared()
+    }
+
     /// Bytes that [`Self::edit`] to this length would copy, zeros not counted.
     pub fn cost_of_edit(&self, len: usize) -> usize {
         match self.header().kind {
@@ -364,16 +369,39 @@ impl Entry {
     pub fn edit(&mut self, len: usize) -> &mut [u8] {
         let kind = self.header().kind;
         if kind == Kind::Heap {
-            let mut blob = self.peek_blob();
-            blob.edit(len);
-            self.write_blob(ManuallyDrop::into_inner(blob));
-        } else if kind != Kind::Embedded || len > EMBEDDED_MAX || !self.resize_in_place(len) {
-            let mut bytes = self.string().map_or_else(Vec::new, |value| value.to_vec());
-            bytes.resize(len, 0);
-            self.set(Value::Bytes(&bytes), self.expires_at());
+            return self.edit_blob(len);
+        }
+        if kind != Kind::Embedded || len > EMBEDDED_MAX || !self.resize_in_place(len) {
+            self.edit_elsewhere(len);
         }
         self.set_flag(EDITED, true);
         self.bytes_mut()
+    }
+
+    /// Edits a string in a blob, which stays one.
+    fn edit_blob(&mut self, len: usize) -> &mut [u8] {
+        let mut blob = self.peek_blob();
+        let start = blob.edit(len).as_mut_ptr();
+        self.write_blob(ManuallyDrop::into_inner(blob));
+        self.set_flag(EDITED, true);
+        // SAFETY: the blob has so many bytes there, nobody else holds it after `edit`, and
+        // `&mut self` makes the access the only one.
+        unsafe { std::slice::from_raw_parts_mut(start, len) }
+    }
+
+    /// Gives a string that was none in bytes, or does not fit any more, another place.
+    fn edit_elsewhere(&mut self, len: usize) {
+        let old = self.string().map_or_else(Vec::new, |value| value.to_vec());
+        let kept = old.len().min(len);
+        if len <= EMBEDDED_MAX {
+            let mut bytes = old;
+            bytes.resize(len, 0);
+            return self.set(Value::Bytes(&bytes), self.expires_at());
+        }
+        let mut blob = Blob::zeroed(len);
+        blob.edit(len)[..kept].copy_from_slice(&old[..kept]);
+        self.make_place(Kind::Heap, 0, self.expires_at());
+        self.write_blob(blob);
     }
 
     /// A copy under another key, with its value and expiry. The bytes of a heap string are shared.
@@ -505,13 +533,8 @@ impl Entry {
         let header = self.header();
         match header.kind {
             Kind::Heap => {
-                // In place, as nobody else holds the blob: `edit` has just seen to that.
-                let mut blob = self.peek_blob();
-                let len = blob.len();
-                let start = blob.edit(len).as_mut_ptr();
-                self.write_blob(ManuallyDrop::into_inner(blob));
-                // SAFETY: as in `string`, and `&mut self` makes the access the only one.
-                unsafe { std::slice::from_raw_parts_mut(start, len) }
+                let len = self.peek_blob().len();
+                self.edit_blob(len)
             }
             kind if kind.is_embedded() => {
                 let (at, len) = (self.payload_at(), header.value_len as usize);
