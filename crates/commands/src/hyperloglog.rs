@@ -96,7 +96,7 @@ fn failed(_: Corrupt) -> Failure {
 #[inline]
 fn touch(entry: &mut EntryMut<'_>) {
     if !entry.is_edited() {
-        entry.edit_by(|entry| {
+        entry.edit_value(|entry| {
             let len = entry.bytes().len();
             entry.edit(len);
             (0, ())
@@ -113,7 +113,7 @@ fn pfadd(ctx: &mut Context<'_>) -> Outcome {
         value_of(&entry)?;
         budget.allow_copy(entry.bytes().len())?;
         touch(&mut entry);
-        entry.edit_by(|entry| {
+        entry.edit_value(|entry| {
             let result = hyperloglog::add(entry, elements, sparse_max);
             (result.0, result)
         })
@@ -163,7 +163,7 @@ fn pfcount(ctx: &mut Context<'_>) -> Outcome {
         Some(count) => count,
         None => {
             let count = hyperloglog::count(value_of(&entry)?).map_err(failed)?;
-            entry.edit_by(|entry| (1, hyperloglog::cache(entry, count)));
+            entry.edit_value(|entry| (1, hyperloglog::cache(entry, count)));
             count
         }
     };
@@ -181,7 +181,7 @@ fn pfmerge(ctx: &mut Context<'_>) -> Outcome {
         let store = |entry: &mut Entry| {
             (1, hyperloglog::store(entry, &joined, &dense, sparse_max).map_err(failed))
         };
-        entry.edit_by(store)?;
+        entry.edit_value(store)?;
     } else {
         let mut value = new_value();
         hyperloglog::store(&mut value, &joined, &dense, sparse_max).map_err(failed)?;
@@ -228,7 +228,7 @@ fn pfdebug(ctx: &mut Context<'_>) -> Outcome {
     if is("getreg") {
         budget.allow(REGISTERS)?;
         let registers = hyperloglog::all_registers(form).map_err(failed)?;
-        entry.edit_by(make_dense).map_err(failed)?;
+        entry.edit_value(make_dense).map_err(failed)?;
         reply.array(REGISTERS);
         registers.for_each(|register| reply.integer(i64::from(register)));
     } else if is("decode") {
@@ -238,7 +238,7 @@ fn pfdebug(ctx: &mut Context<'_>) -> Outcome {
     } else if is("encoding") {
         reply.simple(if matches!(form, Form::Dense(_)) { "dense" } else { "sparse" });
     } else if is("todense") {
-        let changed = entry.edit_by(make_dense).map_err(failed)?;
+        let changed = entry.edit_value(make_dense).map_err(failed)?;
         reply.integer(i64::from(changed));
     } else {
         return Err(Failure::quoting("ERR Unknown PFDEBUG subcommand '", what, "'"));
