@@ -26,6 +26,7 @@ pub mod failure;
 mod found;
 pub mod generic;
 pub mod hashes;
+pub mod hyperloglog;
 pub mod lists;
 mod long_double;
 pub mod object;
@@ -63,6 +64,7 @@ pub fn families() -> impl Iterator<Item = &'static Command<Handler>> {
         hashes::COMMANDS,
         sorted_sets::COMMANDS,
         sort::COMMANDS,
+        hyperloglog::COMMANDS,
     ]
     .into_iter()
     .flatten()

@@ -44,7 +44,7 @@ bitflags! {
         const FAST = 1 << 7;
         /// Allowed before login.
         const NO_AUTH = 1 << 8;
-        /// Changes what replicas must know, though not data.
+        /// Not shown to COMMAND: changes what replicas must know, though not data.
         const MAY_REPLICATE = 1 << 9;
         /// May block the client.
         const BLOCKING = 1 << 10;
@@ -82,7 +82,6 @@ impl Flags {
         (Flags::STALE, "stale"),
         (Flags::FAST, "fast"),
         (Flags::NO_AUTH, "no_auth"),
-        (Flags::MAY_REPLICATE, "may_replicate"),
         (Flags::BLOCKING, "blocking"),
         (Flags::NO_ASYNC_LOADING, "no_async_loading"),
         (Flags::NO_MULTI, "no_multi"),
@@ -108,6 +107,8 @@ pub enum Group {
     Set,
     /// Hashes.
     Hash,
+    /// Counts of different elements.
+    HyperLogLog,
     /// The connection itself.
     Connection,
     /// The server.
@@ -128,6 +129,7 @@ impl Group {
             Self::Generic => "generic",
             Self::Set => "set",
             Self::Hash => "hash",
+            Self::HyperLogLog => "hyperloglog",
             Self::Connection => "connection",
             Self::Server => "server",
             Self::Cluster => "cluster",
@@ -144,6 +146,7 @@ impl Group {
             Self::Generic => Some("keyspace"),
             Self::Set => Some("set"),
             Self::Hash => Some("hash"),
+            Self::HyperLogLog => Some("hyperloglog"),
             Self::Connection => Some("connection"),
             Self::Bitmap => Some("bitmap"),
             Self::Server | Self::Cluster => None,
@@ -198,6 +201,10 @@ impl Access {
     /// One of both, as the arguments say.
     pub const REMOVE_VARIABLE: Self =
         Self::of(&["RW", "delete", "variable_flags"]).varying(Varies::LikeDelex);
+    /// Shows the value, and may change how it is kept.
+    pub const RECODE: Self = Self::of(&["RW", "access"]);
+    /// Adds to the value what depends on it.
+    pub const MERGE: Self = Self::of(&["RW", "access", "insert"]);
     /// Adds a key that is not there.
     pub const INSERT: Self = Self::of(&["OW", "insert"]);
 

@@ -450,6 +450,14 @@ impl EntryMut<'_> {
         with(self.entry.edit(len), self.changes)
     }
 
+    /// Edits the value by `with`, which says how many changes that was. The expiry stays.
+    #[inline]
+    pub fn edit_value<R>(&mut self, with: impl FnOnce(&mut Entry) -> (u64, R)) -> R {
+        let (changes, result) = with(&mut self.entry);
+        *self.changes += changes;
+        result
+    }
+
     /// Exempts the entry from cache eviction, or not.
     pub fn set_sticky(&mut self, sticky: bool) {
         *self.changes += 1;

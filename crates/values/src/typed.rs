@@ -87,6 +87,8 @@ pub struct Limits {
     pub sorted_set_members: AtomicU64,
     /// Bytes of its members (`zset-max-listpack-value`).
     pub sorted_set_bytes: AtomicU64,
+    /// Bytes of a sparse HyperLogLog (`hll-sparse-max-bytes`).
+    pub hyperloglog_bytes: AtomicU64,
     /// The size of a list's nodes (`list-max-listpack-size`), see [`Shape::new`].
     pub list_size: AtomicI64,
     /// Nodes at each end of a list that are not compressed (`list-compress-depth`); 0: all.
@@ -108,11 +110,18 @@ impl Limits {
             set_bytes: AtomicU64::new(64),
             sorted_set_members: AtomicU64::new(128),
             sorted_set_bytes: AtomicU64::new(64),
+            hyperloglog_bytes: AtomicU64::new(3000),
             list_size: AtomicI64::new(-2),
             list_depth: AtomicU64::new(0),
             stream_node_bytes: AtomicU64::new(4096),
             stream_node_entries: AtomicU64::new(100),
         }
+    }
+
+    /// Bytes of a sparse HyperLogLog.
+    #[inline]
+    pub fn hyperloglog_bytes(&self) -> usize {
+        usize::try_from(self.hyperloglog_bytes.load(Relaxed)).unwrap_or(usize::MAX)
     }
 
     /// The shape of lists.

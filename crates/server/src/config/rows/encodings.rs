@@ -5,7 +5,7 @@ use crate::config::shape::MEMORY;
 
 const INT: i64 = i32::MAX as i64;
 
-/// Forms of lists, sets, hashes, sorted sets and streams.
+/// Forms of lists, sets, hashes, sorted sets, streams and HyperLogLogs.
 pub const COLLECTIONS: &[Parameter] = &[
     number("hash-max-listpack-entries", "512", (0, i64::MAX), |c| &c.settings.limits.hash_fields)
         .about("Fields of a packed hash.")
@@ -38,4 +38,6 @@ pub const COLLECTIONS: &[Parameter] = &[
         &c.settings.limits.stream_node_entries
     })
     .about("Entries of a stream's node; 0: as many as fit into its bytes."),
+    shaped("hll-sparse-max-bytes", "3000", MEMORY, |c| &c.settings.limits.hyperloglog_bytes)
+        .about("Bytes of a sparse HyperLogLog, its header included."),
 ];
