@@ -19,7 +19,6 @@ const FILE_LINES_MAX: usize = 1500;
 const BANNED: &[&str] = &["todo!", "dbg!", "unimplemented!", ".unwrap()"];
 /// The only files that may say `unsafe`, but for their tests; each has a fuzz or loom test.
 const UNSAFE_FILES: &[&str] = &[
-    "crates/bulk/src/lib.rs",
     "crates/keyspace/src/borrow.rs",
     "crates/memory/src/lib.rs",
     "crates/table/src/peek.rs",

@@ -2,9 +2,13 @@
 //!
 //! Each loop is written once, plainly; the compiler makes vector code of it. Where the processor
 //! decides how good that code can be, the loop is compiled for several sets of instructions, and
-//! the best that the processor has is chosen at run time, in this place only.
+//! the best that the processor has is chosen at run time (by `multiversion`).
 //!
 //! Bits are numbered as in Redis: bit 0 is the highest of the first byte.
+
+#![forbid(unsafe_code)]
+
+use multiversion::multiversion;
 
 /// How many bits are set.
 pub fn count(bytes: &[u8]) -> u64 {
@@ -32,37 +36,9 @@ pub fn first(bytes: &[u8], is_set: bool) -> Option<u64> {
 /// Bytes of a cache line, and of the longest vector.
 const LINE: usize = 64;
 
-/// Counts with the widest instructions there are.
-#[cfg(target_arch = "x86_64")]
+/// Counts with the widest instructions there are. No processor with these lacks POPCNT.
+#[multiversion(targets("x86_64+avx512f+avx512vpopcntdq+popcnt", "x86_64+avx2+popcnt"))]
 fn count_lines(bytes: &[u8]) -> u64 {
-    let has_avx512 = std::is_x86_feature_detected!("avx512f")
-        && std::is_x86_feature_detected!("avx512vpopcntdq");
-    if bytes.len() >= LINE && has_avx512 {
-        // SAFETY: the processor has the instructions that the function is compiled for; none with
-        // these lacks POPCNT.
-        unsafe { count_avx512(bytes) }
-    } else if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("popcnt") {
-        // SAFETY: as above, both were asked for.
-        unsafe { count_avx2(bytes) }
-    } else {
-        count_plainly(bytes)
-    }
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn count_lines(bytes: &[u8]) -> u64 {
-    count_plainly(bytes)
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512vpopcntdq")]
-fn count_avx512(bytes: &[u8]) -> u64 {
-    count_plainly(bytes)
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,popcnt")]
-fn count_avx2(bytes: &[u8]) -> u64 {
     count_plainly(bytes)
 }
 
@@ -101,17 +77,7 @@ mod tests {
             let expected = count_slowly(bytes);
             prop_assert_eq!(count(bytes), expected);
             prop_assert_eq!(count_plainly(bytes), expected);
-            #[cfg(target_arch = "x86_64")]
-            {
-                if std::is_x86_feature_detected!("avx2") {
-                    // SAFETY: just asked for; no processor has AVX2 and not POPCNT.
-                    prop_assert_eq!(unsafe { count_avx2(bytes) }, expected);
-                }
-                if std::is_x86_feature_detected!("avx512vpopcntdq") {
-                    // SAFETY: just asked for.
-                    prop_assert_eq!(unsafe { count_avx512(bytes) }, expected);
-                }
-            }
+            prop_assert_eq!(count_lines(bytes), expected);
         }
 
         #[test]
