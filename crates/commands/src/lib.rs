@@ -25,6 +25,7 @@ pub mod expiry;
 pub mod failure;
 mod found;
 pub mod generic;
+pub mod geo;
 pub mod hashes;
 pub mod lists;
 mod long_double;
@@ -62,6 +63,7 @@ pub fn families() -> impl Iterator<Item = &'static Command<Handler>> {
         sets::COMMANDS,
         hashes::COMMANDS,
         sorted_sets::COMMANDS,
+        geo::COMMANDS,
         sort::COMMANDS,
     ]
     .into_iter()

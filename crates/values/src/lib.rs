@@ -9,6 +9,7 @@
 //! set, hash   a table of members or fields, each in a block of its own (members, block)
 //! sorted_set  the same, and a tree of its members in the order of their scores (tree)
 //! stream      a tree of packed nodes of entries
+//! geo         points on earth as scores, and areas of them
 //! ```
 //!
 //! This crate knows members, fields, scores and times, which come as arguments. It knows no
@@ -20,6 +21,7 @@
 pub mod ahead;
 mod block;
 pub mod entry;
+pub mod geo;
 pub mod hash;
 pub mod intset;
 pub mod list;

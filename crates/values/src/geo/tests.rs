@@ -1,0 +1,1 @@
+//! Tests of the grid, distances, areas and the order.
