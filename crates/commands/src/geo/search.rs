@@ -1,12 +1,12 @@
 //! GEOSEARCH, GEORADIUS and their like.
 //!
-//! The cells around an area are ranges of scores, and these are ranges of ranks, so how many
-//! members have to be looked at is known before the first is.
+//! The points of a cell have scores between two bounds, so they stand behind each other in the
+//! sorted set. What comes first in a reply that is not sorted follows from the order of the cells.
 
-use std::ops::{Bound, ControlFlow, Range};
+use std::ops::{Bound, ControlFlow};
 
 use protocol::reply::Reply;
-use values::geo::{Area, cell, order};
+use values::geo::{Area, Cell, cell, order};
 use values::sorted_set::Builder;
 use values::typed::{SortedSetRef, SortedSets};
 use values::{Score, Value};
@@ -16,10 +16,8 @@ use super::{reply_distance, reply_point};
 use crate::context::{Budget, Context, reply_value};
 use crate::failure::{Failure, Outcome};
 
-/// Cells that cover an area, at most.
-const CELLS: usize = 9;
-/// So many members are looked at before a search that may end soon asks whether it may go on.
-const LOOKED_AT_ONCE: usize = 1024;
+/// Members for which there is room before the first is found.
+const ROOM: usize = 64;
 
 /// A member in the area.
 struct Found<'s> {
@@ -91,13 +89,18 @@ impl Request {
         area: &Area,
         budget: Budget,
     ) -> Result<Vec<Found<'s>>, Failure> {
-        let ranges = area.cells().map(|cell| ranks(set, cell.scores()));
-        let mut search = Search { set, area, measures: self.measures(), found: Vec::new() };
-        match self.count.filter(|_| self.any) {
-            Some(enough) => search.some(ranges, enough, budget)?,
-            None => search.all(ranges, budget)?,
+        let enough = self.count.filter(|_| self.any).unwrap_or(usize::MAX);
+        let mut found = Vec::with_capacity(enough.min(ROOM));
+        let mut look = Look { area, measures: self.measures(), steps: 0 };
+        for cell in area.cells() {
+            if found.len() >= enough {
+                break;
+            }
+            look.into_cell(set, cell, budget, |member| {
+                found.push(member);
+                found.len() < enough
+            })?;
         }
-        let Search { mut found, .. } = search;
         let count = self.count.unwrap_or(found.len());
         match self.sorted {
             Sorted::Not => {}
@@ -139,66 +142,56 @@ impl Request {
     }
 }
 
-/// A search under way.
-struct Search<'s, 'a> {
-    set: SortedSetRef<'s>,
+/// A look at members, one after the other.
+struct Look<'a> {
     area: &'a Area,
+    /// Whether distances matter.
     measures: bool,
-    found: Vec<Found<'s>>,
+    /// Steps that it took so far.
+    steps: usize,
 }
 
-impl Search<'_, '_> {
-    /// Finds all members in the area that have these ranks.
-    fn all(&mut self, ranges: impl Iterator<Item = Range<usize>>, budget: Budget) -> Outcome {
-        let mut wanted: [Range<usize>; CELLS] = Default::default();
-        wanted.iter_mut().zip(ranges).for_each(|(wanted, range)| *wanted = range);
-        let members = wanted.iter().fold(0_usize, |sum, range| sum.saturating_add(range.len()));
-        budget.allow(members.saturating_mul(self.area.corners()))?;
-        wanted.into_iter().for_each(|range| self.look(range, usize::MAX));
-        Ok(())
-    }
-
-    /// Finds members until there are enough. How many have to be looked at is not known, so what
-    /// was found is forgotten if that becomes too much.
-    fn some(
+impl Look<'_> {
+    /// Finds the members in the area that lie in a cell, until `more` wants no more.
+    ///
+    /// Where a cell's scores begin is found by a way down the tree, which costs as much as a look
+    /// at twenty members; where they end shows. So it is not known how many there are, and when
+    /// they become too many, all is begun anew in the worker pool.
+    fn into_cell<'s>(
         &mut self,
-        ranges: impl Iterator<Item = Range<usize>>,
-        enough: usize,
+        set: SortedSetRef<'s>,
+        cell: Cell,
         budget: Budget,
+        mut more: impl FnMut(Found<'s>) -> bool,
     ) -> Outcome {
-        let mut looked = 0_usize;
-        for mut range in ranges {
-            while !range.is_empty() && self.found.len() < enough {
-                let end = range.end.min(range.start.saturating_add(LOOKED_AT_ONCE));
-                looked = looked.saturating_add(end.saturating_sub(range.start));
-                budget.allow(looked.saturating_mul(self.area.corners()))?;
-                self.look(range.start..end, enough);
-                range.start = end;
+        let scores = cell.scores();
+        let start = Bound::Included(Score::or_zero(scores.start));
+        let ranks = set.ranks_of_scores(start, Bound::Unbounded);
+        let mut outcome = Ok(());
+        let corners = self.area.corners();
+        // Who breaks has what it wants, or says why it has not.
+        _ = set.try_range(ranks, |member, score| {
+            if score.get() >= scores.end {
+                return ControlFlow::Break(());
             }
-        }
-        Ok(())
-    }
-
-    /// Finds those of the members with these ranks that are in the area, until there are enough.
-    #[inline]
-    fn look(&mut self, range: Range<usize>, enough: usize) {
-        let Self { set, area, measures, found } = self;
-        // Whoever breaks has what it wants.
-        _ = set.try_range(range, |member, score| {
+            self.steps = self.steps.saturating_add(corners);
+            if let Err(failure) = budget.allow(self.steps) {
+                outcome = Err(failure);
+                return ControlFlow::Break(());
+            }
             let point = cell::point(score.get());
-            let distance = if *measures {
-                area.distance_within(point)
+            let distance = if self.measures {
+                self.area.distance_within(point)
             } else {
-                area.contains(point).then_some(0.0)
+                self.area.contains(point).then_some(0.0)
             };
-            found.extend(distance.map(|distance| Found { distance, score, member }));
-            if found.len() < enough { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            let found = distance.map(|distance| Found { distance, score, member });
+            if found.is_none_or(&mut more) {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
         });
+        outcome
     }
-}
-
-/// The ranks of the members with these scores.
-fn ranks(set: SortedSetRef<'_>, scores: Range<f64>) -> Range<usize> {
-    let score = Score::or_zero;
-    set.ranks_of_scores(Bound::Included(score(scores.start)), Bound::Excluded(score(scores.end)))
 }

@@ -221,9 +221,10 @@ impl Area {
         if north.abs() > SMALL || east.abs() > SMALL {
             return None;
         }
-        let (north, east) = (small_sine(north), small_sine(east));
+        let (double_cosine, north, east) =
+            (2.0 * small_cosine(north), small_sine(north), small_sine(east));
         let square = north * north;
-        let double_sine = 2.0 * north * (1.0 - square).sqrt();
+        let double_sine = north * double_cosine;
         let cosine = self.origin.cosine * (1.0 - 2.0 * square) - self.sine * double_sine;
         Some((square, East { square: east * east, cosine }))
     }
@@ -285,7 +286,14 @@ struct East {
 #[inline]
 fn small_sine(angle: f64) -> f64 {
     let square = angle * angle;
-    angle * (1.0 - square / 6.0 * (1.0 - square / 20.0 * (1.0 - square / 42.0)))
+    angle * (1.0 - square * (1.0 / 6.0) * (1.0 - square * 0.05 * (1.0 - square * (1.0 / 42.0))))
+}
+
+/// The cosine of a small angle.
+#[inline]
+fn small_cosine(angle: f64) -> f64 {
+    let square = angle * angle;
+    1.0 - square * 0.5 * (1.0 - square * (1.0 / 12.0) * (1.0 - square * (1.0 / 30.0)))
 }
 
 /// From where to where something goes that reaches so many metres from its centre.

@@ -74,15 +74,6 @@ impl Cell {
         Self { column: moved(self.column, columns), row: moved(self.row, rows), ..self }
     }
 
-    /// The four cells that it is made of, in the order of scores.
-    pub fn parts(self) -> [Self; 4] {
-        [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(column, row)| Self {
-            column: self.column << 1 | column,
-            row: self.row << 1 | row,
-            step: self.step + 1,
-        })
-    }
-
     /// The edges of the cell.
     pub fn edges(self) -> Edges {
         let cells = cells(self.step);
