@@ -36,7 +36,7 @@ const WITHHASH: Argument = token("WITHHASH").opt();
 const ORDER: Argument = oneof("order").opt().of(&[token("ASC"), token("DESC")]);
 const COUNT: Argument =
     block("count-block").opt().of(&[integer("count").after("COUNT"), token("ANY").opt()]);
-/// As before, for commands that are older than ANY.
+/// As before, where Redis tells since when there is ANY.
 const COUNT_LATER: Argument = block("count-block")
     .opt()
     .of(&[integer("count").after("COUNT"), token("ANY").opt().since("6.2.0")]);
@@ -91,14 +91,14 @@ pub static COMMANDS: &[Command<Handler>] = &[
         .flags(READ_SHORT)
         .keys(READ_ONE)
         .docs(Group::Geo, "3.2.0", "Tells the places of members as geohashes.")
-        .complexity("O(N) with N the number of members asked for")
+        .complexity("O(1) for each member asked for")
         .args(NAMED),
     Command::<Handler>::new("geopos", -2, geopos)
         .members(2, 1)
         .flags(READ_SHORT)
         .keys(READ_ONE)
         .docs(Group::Geo, "3.2.0", "Tells the places of members.")
-        .complexity("O(N) with N the number of members asked for")
+        .complexity("O(1) for each member asked for")
         .args(NAMED),
     Command::<Handler>::new("georadius", -6, search::georadius)
         .flags(WRITE)
@@ -162,7 +162,7 @@ pub static COMMANDS: &[Command<Handler>] = &[
             WITHCOORD,
             WITHDIST,
             WITHHASH,
-            COUNT_LATER,
+            COUNT,
             ORDER,
             STORE,
         ]),
@@ -181,7 +181,7 @@ pub static COMMANDS: &[Command<Handler>] = &[
             WITHCOORD,
             WITHDIST,
             WITHHASH,
-            COUNT_LATER,
+            COUNT,
             ORDER,
         ]),
     Command::<Handler>::new("geosearch", -7, search::geosearch)

@@ -109,8 +109,12 @@ fn generate(command: &Registered, all: bool, choice: usize) -> Vec<Word> {
     call
 }
 
-/// Commands whose arity lets fewer words pass than they need, as Redis's does; they say so then.
+/// Commands whose arity lets other numbers of words pass than their arguments have, as Redis's
+/// does; they say so then.
 const LOOSE: &[&str] = &[
+    // A polygon needs no centre, but more words for its corners.
+    "geosearch",
+    "geosearchstore",
     "hotkeys|start",
     // Dragonfly's grammar, which no tree shows, has a word less than Redis's.
     "hsetex",
