@@ -336,3 +336,6 @@ fn geodist(ctx: &mut Context<'_>) -> Outcome {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

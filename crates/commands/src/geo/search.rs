@@ -3,7 +3,7 @@
 //! The points of a cell have scores between two bounds, so they stand behind each other in the
 //! sorted set. What comes first in a reply that is not sorted follows from the order of the cells.
 
-use std::ops::{Bound, ControlFlow};
+use std::ops::ControlFlow;
 
 use protocol::reply::Reply;
 use values::geo::{Area, Cell, cell, order};
@@ -64,6 +64,8 @@ fn search(ctx: &mut Context<'_>, form: Form) -> Outcome {
         request.show(reply, &found);
         return Ok(());
     }
+    let bytes = found.iter().map(|found| found.member.len());
+    budget.allow_copy(bytes.fold(0, usize::saturating_add))?;
     let mut builder = Builder::new(rules.hasher);
     for Found { distance, score, member } in &found {
         let distance = || Score::or_zero(distance / request.unit);
@@ -165,12 +167,9 @@ impl Look<'_> {
         mut more: impl FnMut(Found<'s>) -> bool,
     ) -> Outcome {
         let scores = cell.scores();
-        let start = Bound::Included(Score::or_zero(scores.start));
-        let ranks = set.ranks_of_scores(start, Bound::Unbounded);
         let mut outcome = Ok(());
         let corners = self.area.corners();
-        // Who breaks has what it wants, or says why it has not.
-        _ = set.try_range(ranks, |member, score| {
+        set.try_from_score(Score::or_zero(scores.start), |member, score| {
             if score.get() >= scores.end {
                 return ControlFlow::Break(());
             }

@@ -218,23 +218,27 @@ impl<'e> SortedSetRef<'e> {
         }
     }
 
-    /// Visits the members of some ranks in ascending order until one is the last to be visited.
-    /// What is shown lives as long as the set is borrowed.
+    /// Visits the members with this score and with higher ones in ascending order, until one is the
+    /// last to be visited. What is shown lives as long as the set is borrowed.
     #[inline]
-    pub fn try_range(
+    pub fn try_from_score(
         &self,
-        ranks: Range<usize>,
+        min: Score,
         mut visit: impl FnMut(Value<'e>, Score) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
-        match self.0 {
+    ) {
+        // Whoever breaks has what it wants.
+        _ = match self.0 {
             Kept::Packed(run) => {
-                let mut members = packed::members(run).skip(ranks.start).take(ranks.len());
+                let mut members = packed::members(run).skip_while(|found| found.score < min);
                 members.try_for_each(|found| visit(found.member, found.score))
             }
-            Kept::Boxed(set) => set.range(ranks).try_for_each(|scored| {
-                visit(Value::Bytes(Scored::key_of(&scored)), scored.score())
-            }),
-        }
+            Kept::Boxed(set) => {
+                let ranks = set.ranks_of_scores(Bound::Included(min), Bound::Unbounded);
+                set.range(ranks).try_for_each(|scored| {
+                    visit(Value::Bytes(Scored::key_of(&scored)), scored.score())
+                })
+            }
+        };
     }
 
     /// Visits all members, in no order, until one is the last to be visited.
