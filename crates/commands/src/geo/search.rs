@@ -66,7 +66,7 @@ fn search(ctx: &mut Context<'_>, form: Form) -> Outcome {
     }
     let bytes = found.iter().map(|found| found.member.len());
     budget.allow_copy(bytes.fold(0, usize::saturating_add))?;
-    let mut builder = Builder::new(rules.hasher);
+    let mut builder = Builder::with_capacity(found.len(), rules.hasher);
     for Found { distance, score, member } in &found {
         let distance = || Score::or_zero(distance / request.unit);
         let score = if request.stores_distances { distance() } else { *score };
