@@ -73,7 +73,12 @@ fn search(ctx: &mut Context<'_>, form: Form) -> Outcome {
         member.with_bytes(|name| builder.insert(name, score));
     }
     let (count, destination) = (builder.len(), ctx.key(destination));
+    let changes = ctx.db(&destination).stats.changes;
     ctx.store(&destination, SortedSets::entry(destination.bytes, builder, rules));
+    if count > 0 {
+        // As in Redis, each member that is stored is a change, and nothing else is.
+        ctx.db(&destination).stats.changes = changes.saturating_add(count as u64);
+    }
     ctx.reply.count(count);
     Ok(())
 }
@@ -98,7 +103,7 @@ impl Request {
             if found.len() >= enough {
                 break;
             }
-            look.into_cell(set, cell, budget, |member| {
+            look.at_cell(set, cell, budget, |member| {
                 found.push(member);
                 found.len() < enough
             })?;
@@ -159,7 +164,7 @@ impl Look<'_> {
     /// Where a cell's scores begin is found by a way down the tree, which costs as much as a look
     /// at twenty members; where they end shows. So it is not known how many there are, and when
     /// they become too many, all is begun anew in the worker pool.
-    fn into_cell<'s>(
+    fn at_cell<'s>(
         &mut self,
         set: SortedSetRef<'s>,
         cell: Cell,
