@@ -18,6 +18,8 @@ use crate::transcripts::all_commands;
 const DIFFERENT: &[(&str, &str, &str)] = &[
     ("bitop", "arguments", "operations of Redis 8.2, which it does not call later ones"),
     ("client|kill", "arguments", "ID takes several, as in Valkey since 8.1"),
+    ("geosearch", "arguments", "with polygons, as in Valkey since 9.0"),
+    ("geosearchstore", "arguments", "with polygons, as in Valkey since 9.0"),
     ("hsetex", "arity", "Dragonfly's words are one fewer"),
 ];
 

@@ -25,6 +25,7 @@ pub mod expiry;
 pub mod failure;
 mod found;
 pub mod generic;
+pub mod geo;
 pub mod hashes;
 pub mod hyperloglog;
 pub mod lists;
@@ -63,6 +64,7 @@ pub fn families() -> impl Iterator<Item = &'static Command<Handler>> {
         sets::COMMANDS,
         hashes::COMMANDS,
         sorted_sets::COMMANDS,
+        geo::COMMANDS,
         sort::COMMANDS,
         hyperloglog::COMMANDS,
     ]

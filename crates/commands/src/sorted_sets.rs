@@ -12,7 +12,7 @@ mod combine;
 mod pop;
 mod random;
 mod ranges;
-mod write;
+pub(crate) mod write;
 
 use protocol::reply::Reply;
 use values::Score;

@@ -101,6 +101,8 @@ pub enum Group {
     List,
     /// Sorted sets.
     SortedSet,
+    /// Points on earth, which sorted sets hold.
+    Geo,
     /// Keys of any type.
     Generic,
     /// Sets.
@@ -126,6 +128,7 @@ impl Group {
             Self::String => "string",
             Self::List => "list",
             Self::SortedSet => "sorted-set",
+            Self::Geo => "geo",
             Self::Generic => "generic",
             Self::Set => "set",
             Self::Hash => "hash",
@@ -143,6 +146,7 @@ impl Group {
             Self::String => Some("string"),
             Self::List => Some("list"),
             Self::SortedSet => Some("sortedset"),
+            Self::Geo => Some("geo"),
             Self::Generic => Some("keyspace"),
             Self::Set => Some("set"),
             Self::Hash => Some("hash"),
@@ -297,6 +301,9 @@ pub enum Find {
         /// Distance between keys.
         step: u8,
     },
+    /// The word behind this one, which stands somewhere from the index on, if it is there at all.
+    /// Of several words that may name the same key, the last one counts.
+    Behind(&'static str),
     /// No words at all: they are made of data and patterns, so the handler finds their shards.
     /// Clients are told that they are unknown.
     Made,
@@ -377,6 +384,14 @@ impl KeySpec {
                 let last = keys.saturating_sub(1).saturating_mul(step).saturating_add(first);
                 let end = if keys == 0 || last >= argc { 0 } else { last.saturating_add(1) };
                 (first, step, end)
+            }
+            Find::Behind(token) => {
+                let destination = crate::geo::destination(begin, argc, arg);
+                destination
+                    .filter(|(by, _)| *by == token)
+                    .into_iter()
+                    .for_each(|(_, at)| found(at));
+                return;
             }
             Find::Made => return,
             Find::SortStore => match crate::sort::destination(argc, arg) {

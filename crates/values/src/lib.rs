@@ -10,6 +10,7 @@
 //! sorted_set  the same, and a tree of its members in the order of their scores (tree)
 //! stream      a tree of packed nodes of entries
 //! hyperloglog how many different elements there were, in strings of Redis's formats
+//! geo         points on earth as scores, and areas of them
 //! ```
 //!
 //! This crate knows members, fields, scores and times, which come as arguments. It knows no
@@ -21,6 +22,7 @@
 pub mod ahead;
 mod block;
 pub mod entry;
+pub mod geo;
 pub mod hash;
 pub mod hyperloglog;
 pub mod intset;

@@ -18,17 +18,17 @@ const NOT_A_NUMBER: Failure = Failure::text("ERR resulting score is not a number
 
 /// Which members ZADD may change, and how.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-struct Options {
+pub(crate) struct Options {
     /// Only those that are not there.
-    nx: bool,
+    pub(crate) nx: bool,
     /// Only those that are there.
-    xx: bool,
+    pub(crate) xx: bool,
     /// Only to a higher score, or to add them.
     gt: bool,
     /// Only to a lower score, or to add them.
     lt: bool,
     /// Whether those with a changed score count too.
-    ch: bool,
+    pub(crate) ch: bool,
     /// Whether the score is added to the one that is there.
     incr: bool,
 }
@@ -96,6 +96,9 @@ fn score(word: &[u8]) -> Result<Score, Failure> {
     parse_f64(word).and_then(Score::new).ok_or(Failure::NotFloat)
 }
 
+/// A member, and the score that is given for it.
+pub(crate) type Given<'a> = (Score, &'a [u8]);
+
 pub(super) fn zadd(ctx: &mut Context<'_>) -> Outcome {
     let (options, first) = Options::parse(ctx.args, 2);
     let words = ctx.args.len().saturating_sub(first);
@@ -104,7 +107,18 @@ pub(super) fn zadd(ctx: &mut Context<'_>) -> Outcome {
     }
     options.check(words / 2)?;
     ctx.allow_members(first)?;
-    if words == 2 { add_one(ctx, options, first) } else { add_many(ctx, options, first) }
+    let args = ctx.args;
+    if words == 2 {
+        let member = args.get(first.saturating_add(1));
+        return add_one(ctx, options, (score(args.get(first))?, member));
+    }
+    // All scores are read before the first counts.
+    let mut pairs = Vec::with_capacity(words / 2);
+    let mut words = args.from(first);
+    while let (Some(given), Some(member)) = (words.next(), words.next()) {
+        pairs.push((score(given)?, member));
+    }
+    add_many(ctx, options, &pairs)
 }
 
 pub(super) fn zincrby(ctx: &mut Context<'_>) -> Outcome {
@@ -113,12 +127,13 @@ pub(super) fn zincrby(ctx: &mut Context<'_>) -> Outcome {
         return Err(Failure::Syntax);
     }
     ctx.allow_members(2)?;
-    add_one(ctx, Options { incr: true, ..Options::default() }, 2)
+    let (given, member) = (score(ctx.args.get(2))?, ctx.args.get(3));
+    add_one(ctx, Options { incr: true, ..Options::default() }, (given, member))
 }
 
-fn add_one(ctx: &mut Context<'_>, options: Options, at: usize) -> Outcome {
-    let (key, member) = (ctx.key(0), ctx.args.get(at.saturating_add(1)));
-    let given = score(ctx.args.get(at))?;
+/// Adds a member to the sorted set at the first key, or gives it another score, and replies.
+pub(crate) fn add_one(ctx: &mut Context<'_>, options: Options, pair: Given<'_>) -> Outcome {
+    let (key, (given, member)) = (ctx.key(0), pair);
     // What the member has afterwards, unless the options forbade it, or why that is no score.
     let mut decided = Ok(None);
     let decide = |old| {
@@ -142,17 +157,12 @@ fn add_one(ctx: &mut Context<'_>, options: Options, at: usize) -> Outcome {
     Ok(())
 }
 
-fn add_many(ctx: &mut Context<'_>, options: Options, first: usize) -> Outcome {
-    let (key, args) = (ctx.key(0), ctx.args);
-    // All scores are read before the first counts.
-    let mut pairs = Vec::with_capacity(args.len().saturating_sub(first) / 2);
-    let mut words = args.from(first);
-    while let (Some(given), Some(member)) = (words.next(), words.next()) {
-        pairs.push((score(given)?, member));
-    }
+/// The same for several members, whose scores are not added to others.
+pub(crate) fn add_many(ctx: &mut Context<'_>, options: Options, pairs: &[Given<'_>]) -> Outcome {
+    let key = ctx.key(0);
     let add = |set: &mut SortedSetMut<'_>| {
         let mut count = 0_usize;
-        for (given, member) in &pairs {
+        for (given, member) in pairs {
             let update = set.update(member, |old| options.decide(old, *given).ok().flatten());
             count = count.saturating_add(options.counted(update));
         }

@@ -126,7 +126,7 @@ fn describe(reply: &mut Reply<'_>, command: &Registered) {
 fn first_last_step(keys: &[KeySpec]) -> (i64, i64, i64) {
     let ranges = keys.iter().filter_map(|spec| match spec.find {
         Find::Range { last, step } => Some((i64::from(spec.begin), i64::from(last), step)),
-        Find::Counted { .. } | Find::Made | Find::SortStore => None,
+        Find::Counted { .. } | Find::Behind(_) | Find::Made | Find::SortStore => None,
     });
     ranges.fold((0, 0, 0), |(first, last, step), (begin, end, width)| {
         let end = if end < 0 { end } else { begin + end };
@@ -144,19 +144,18 @@ fn first_last_step(keys: &[KeySpec]) -> (i64, i64, i64) {
 const UNKNOWN: &str = "unknown";
 
 fn describe_keys(reply: &mut Reply<'_>, keys: &KeySpec) {
+    let range = |last: i8, step: u8| {
+        vec![("lastkey", i64::from(last)), ("keystep", i64::from(step)), ("limit", 0)]
+    };
     let (kind, fields): (&str, Vec<(&str, i64)>) = match keys.find {
-        Find::Range { last, step } => (
-            "range",
-            vec![("lastkey", i64::from(last)), ("keystep", i64::from(step)), ("limit", 0)],
-        ),
+        Find::Range { last, step } => ("range", range(last, step)),
+        Find::Behind(_) => ("range", range(0, 1)),
         Find::Counted { step } => {
             ("keynum", vec![("keynumidx", 0), ("firstkey", 1), ("keystep", i64::from(step))])
         }
         Find::Made | Find::SortStore => (UNKNOWN, vec![]),
     };
-    let begin = [("index", i64::from(keys.begin))];
-    let (begin_kind, begin): (&str, &[_]) =
-        if keys.find.is_unknown() { (UNKNOWN, &[]) } else { ("index", &begin) };
+    let begin = i64::from(keys.begin);
     reply.map(3 + usize::from(!keys.notes.is_empty()));
     if !keys.notes.is_empty() {
         field(reply, "notes", keys.notes);
@@ -165,17 +164,22 @@ fn describe_keys(reply: &mut Reply<'_>, keys: &KeySpec) {
     reply.set(keys.access.names().len());
     keys.access.names().iter().for_each(|name| reply.simple(name));
     reply.bulk(b"begin_search");
-    search(reply, begin_kind, begin);
+    match keys.find {
+        Find::Behind(token) => search(reply, "keyword", Some(token), &[("startfrom", begin)]),
+        find if find.is_unknown() => search(reply, UNKNOWN, None, &[]),
+        _ => search(reply, "index", None, &[("index", begin)]),
+    }
     reply.bulk(b"find_keys");
-    search(reply, kind, &fields);
+    search(reply, kind, None, &fields);
 }
 
-fn search(reply: &mut Reply<'_>, kind: &str, fields: &[(&str, i64)]) {
+fn search(reply: &mut Reply<'_>, kind: &str, keyword: Option<&str>, fields: &[(&str, i64)]) {
     reply.map(2);
     reply.bulk(b"type");
     reply.bulk(kind.as_bytes());
     reply.bulk(b"spec");
-    reply.map(fields.len());
+    reply.map(fields.len() + usize::from(keyword.is_some()));
+    keyword.into_iter().for_each(|keyword| field(reply, "keyword", keyword));
     for (name, value) in fields {
         reply.bulk(name.as_bytes());
         reply.integer(*value);

@@ -11,9 +11,9 @@ use std::ops::{Bound, ControlFlow, Range};
 
 use crate::entry::{Entry, Form, Kind, PACKED_BYTES_MAX};
 use crate::members::below;
-use crate::packed::sorted_set::{self as packed, Scored};
+use crate::packed::sorted_set::{self as packed, Scored as Packed};
 use crate::packed::{Encoded, Splice};
-use crate::sorted_set::{Builder, SortedSet, Update};
+use crate::sorted_set::{Builder, Scored, SortedSet, Update};
 use crate::typed::{Edit, Rules, Type, within};
 use crate::{Score, Value};
 
@@ -99,7 +99,7 @@ fn unsigned_zero(score: Score) -> Score {
     Score::new(score.get() + 0.0).unwrap_or(score)
 }
 
-impl SortedSetRef<'_> {
+impl<'e> SortedSetRef<'e> {
     /// Members.
     #[inline]
     pub fn len(&self) -> usize {
@@ -218,6 +218,29 @@ impl SortedSetRef<'_> {
         }
     }
 
+    /// Visits the members with this score and with higher ones in ascending order, until one is the
+    /// last to be visited. What is shown lives as long as the set is borrowed.
+    #[inline]
+    pub fn try_from_score(
+        &self,
+        min: Score,
+        mut visit: impl FnMut(Value<'e>, Score) -> ControlFlow<()>,
+    ) {
+        // Whoever breaks has what it wants.
+        _ = match self.0 {
+            Kept::Packed(run) => {
+                let mut members = packed::members(run).skip_while(|found| found.score < min);
+                members.try_for_each(|found| visit(found.member, found.score))
+            }
+            Kept::Boxed(set) => {
+                let ranks = set.ranks_of_scores(Bound::Included(min), Bound::Unbounded);
+                set.range(ranks).try_for_each(|scored| {
+                    visit(Value::Bytes(Scored::key_of(&scored)), scored.score())
+                })
+            }
+        };
+    }
+
     /// Visits all members, in no order, until one is the last to be visited.
     #[inline]
     pub fn try_for_each(&self, mut visit: impl FnMut(&[u8], Score) -> ControlFlow<()>) {
@@ -283,7 +306,7 @@ impl SortedSetRef<'_> {
 }
 
 #[inline]
-fn show(found: &Scored<'_>, visit: &mut impl FnMut(&[u8], Score)) {
+fn show(found: &Packed<'_>, visit: &mut impl FnMut(&[u8], Score)) {
     found.member.with_bytes(|name| visit(name, found.score));
 }
 
