@@ -37,6 +37,7 @@ pub mod settings;
 pub mod sort;
 pub mod sorted_sets;
 pub mod spec;
+pub mod streams;
 pub mod strings;
 pub mod throttle;
 
