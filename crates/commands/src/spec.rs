@@ -116,6 +116,8 @@ pub enum Group {
     Cluster,
     /// The bits of strings.
     Bitmap,
+    /// Streams.
+    Stream,
 }
 
 impl Group {
@@ -132,6 +134,7 @@ impl Group {
             Self::Server => "server",
             Self::Cluster => "cluster",
             Self::Bitmap => "bitmap",
+            Self::Stream => "stream",
         }
     }
 
@@ -146,6 +149,7 @@ impl Group {
             Self::Hash => Some("hash"),
             Self::Connection => Some("connection"),
             Self::Bitmap => Some("bitmap"),
+            Self::Stream => Some("stream"),
             Self::Server | Self::Cluster => None,
         }
     }
@@ -290,6 +294,11 @@ pub enum Find {
         /// Distance between keys.
         step: u8,
     },
+    /// The first half of what stands behind the word STREAMS, which comes after all options.
+    Streams {
+        /// Where clients begin to look for the word.
+        from: u8,
+    },
     /// No words at all: they are made of data and patterns, so the handler finds their shards.
     /// Clients are told that they are unknown.
     Made,
@@ -328,6 +337,12 @@ impl KeySpec {
     /// Keys that no rule finds which clients could follow.
     pub const fn unknown(find: Find, access: Access) -> Self {
         Self::new(0, find, access)
+    }
+
+    /// Keys behind the word STREAMS, each of which has an id behind all keys; clients look for it
+    /// from an index on.
+    pub const fn streams(from: u8, access: Access) -> Self {
+        Self::new(0, Find::Streams { from }, access)
     }
 
     /// Every second argument is a key.
@@ -371,6 +386,10 @@ impl KeySpec {
                 let end = if keys == 0 || last >= argc { 0 } else { last.saturating_add(1) };
                 (first, step, end)
             }
+            Find::Streams { .. } => match streams(argc, &arg) {
+                Some((first, count)) => (first, 1, first.saturating_add(count)),
+                None => return,
+            },
             Find::Made => return,
             Find::SortStore => match crate::sort::destination(argc, arg) {
                 Some(destination) => (destination, 1, destination.saturating_add(1)),
@@ -383,6 +402,31 @@ impl KeySpec {
             index = index.saturating_add(step);
         }
     }
+}
+
+/// Where the first key of XREAD or XREADGROUP stands, and how many there are. Words that are no
+/// options, and an odd number of words behind STREAMS, yield none.
+pub fn streams<'a>(argc: usize, arg: impl Fn(usize) -> &'a [u8]) -> Option<(usize, usize)> {
+    let mut index: usize = 1;
+    while index < argc {
+        let word = arg(index);
+        let is = |option: &&str| word.eq_ignore_ascii_case(option.as_bytes());
+        let words = if is(&"streams") {
+            let first = index.saturating_add(1);
+            let left = argc.saturating_sub(first);
+            return (left > 0 && left.is_multiple_of(2)).then_some((first, left / 2));
+        } else if is(&"noack") {
+            1
+        } else if is(&"group") {
+            3
+        } else if ["count", "maxcount", "maxsize", "block", "claim"].iter().any(is) {
+            2
+        } else {
+            return None;
+        };
+        index = index.saturating_add(words);
+    }
+    None
 }
 
 /// Where the members or fields stand among the words that a command looks up in the collection of

@@ -29,6 +29,15 @@ const LINE_END: &[u8; 2] = b"\r\n";
 /// More than any header line needs: marker, 20 digits, CRLF, and the CRLF behind a bulk.
 const HEADER_LEN_MAX: usize = 32;
 
+/// What [`Reply::counted`] writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// An array.
+    Array,
+    /// A map, whose items are pairs.
+    Map,
+}
+
 /// A writer of replies in one protocol version.
 #[derive(Debug)]
 pub struct Reply<'a> {
@@ -203,6 +212,41 @@ impl<'a> Reply<'a> {
         } else {
             self.header(b'*', pairs.saturating_mul(2));
         }
+    }
+
+    /// An array, or a map, of as many items as `write` writes: it returns how many. If it fails,
+    /// nothing is written. The closer `expected` is, the less has to be moved. Items are written
+    /// into the output itself, none by reference.
+    pub fn counted<E>(
+        &mut self,
+        items: Counted,
+        expected: usize,
+        write: impl FnOnce(&mut Self) -> Result<usize, E>,
+    ) -> Result<usize, E> {
+        let begin = |reply: &mut Self, len| match items {
+            Counted::Array => reply.array(len),
+            Counted::Map => reply.map(len),
+        };
+        let start = self.len();
+        begin(self, expected);
+        let body = self.len();
+        let len = match write(self) {
+            Ok(len) => len,
+            Err(error) => {
+                self.truncate(start);
+                return Err(error);
+            }
+        };
+        if len != expected {
+            let end = self.len();
+            begin(self, len);
+            let mut header = [0; HEADER_LEN_MAX];
+            let written = self.out.get(end..).unwrap_or_default();
+            let room = header.iter_mut().zip(written).map(|(room, byte)| *room = *byte).count();
+            self.out.truncate(end);
+            self.out.splice(start..body, header.into_iter().take(room));
+        }
+        Ok(len)
     }
 
     /// A set; `len` replies follow.

@@ -126,7 +126,7 @@ fn describe(reply: &mut Reply<'_>, command: &Registered) {
 fn first_last_step(keys: &[KeySpec]) -> (i64, i64, i64) {
     let ranges = keys.iter().filter_map(|spec| match spec.find {
         Find::Range { last, step } => Some((i64::from(spec.begin), i64::from(last), step)),
-        Find::Counted { .. } | Find::Made | Find::SortStore => None,
+        Find::Counted { .. } | Find::Streams { .. } | Find::Made | Find::SortStore => None,
     });
     ranges.fold((0, 0, 0), |(first, last, step), (begin, end, width)| {
         let end = if end < 0 { end } else { begin + end };
@@ -152,11 +152,9 @@ fn describe_keys(reply: &mut Reply<'_>, keys: &KeySpec) {
         Find::Counted { step } => {
             ("keynum", vec![("keynumidx", 0), ("firstkey", 1), ("keystep", i64::from(step))])
         }
+        Find::Streams { .. } => ("range", vec![("lastkey", -1), ("keystep", 1), ("limit", 2)]),
         Find::Made | Find::SortStore => (UNKNOWN, vec![]),
     };
-    let begin = [("index", i64::from(keys.begin))];
-    let (begin_kind, begin): (&str, &[_]) =
-        if keys.find.is_unknown() { (UNKNOWN, &[]) } else { ("index", &begin) };
     reply.map(3 + usize::from(!keys.notes.is_empty()));
     if !keys.notes.is_empty() {
         field(reply, "notes", keys.notes);
@@ -165,7 +163,11 @@ fn describe_keys(reply: &mut Reply<'_>, keys: &KeySpec) {
     reply.set(keys.access.names().len());
     keys.access.names().iter().for_each(|name| reply.simple(name));
     reply.bulk(b"begin_search");
-    search(reply, begin_kind, begin);
+    match keys.find {
+        Find::Streams { from } => keyword(reply, "STREAMS", from),
+        find if find.is_unknown() => search(reply, UNKNOWN, &[]),
+        _ => search(reply, "index", &[("index", i64::from(keys.begin))]),
+    }
     reply.bulk(b"find_keys");
     search(reply, kind, &fields);
 }
@@ -180,6 +182,17 @@ fn search(reply: &mut Reply<'_>, kind: &str, fields: &[(&str, i64)]) {
         reply.bulk(name.as_bytes());
         reply.integer(*value);
     }
+}
+
+/// A search that begins at a word.
+fn keyword(reply: &mut Reply<'_>, word: &str, from: u8) {
+    reply.map(2);
+    field(reply, "type", "keyword");
+    reply.bulk(b"spec");
+    reply.map(2);
+    field(reply, "keyword", word);
+    reply.bulk(b"startfrom");
+    reply.integer(i64::from(from));
 }
 
 fn docs(call: &mut Call<'_>) -> Result<Flow, Failure> {
