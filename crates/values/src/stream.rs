@@ -1,8 +1,9 @@
 //! Streams: a log of entries with ascending ids.
 //!
 //! ```text
-//! log    the entries: a tree of packed nodes
-//! node   a packed node
+//! log        the entries: a tree of packed nodes
+//! node       a packed node
+//! producers  what each producer has sent lately, so that nothing is added twice
 //! ```
 
 #![forbid(unsafe_code)]
@@ -11,12 +12,14 @@ use std::fmt;
 
 mod log;
 mod node;
+pub mod producers;
 
 #[cfg(test)]
 mod tests;
 
 pub use log::{Item, Range, RangeBack};
 pub use node::Fields;
+pub use producers::Producers;
 
 use log::Log;
 
@@ -102,6 +105,8 @@ pub struct Stream {
     last_id: Id,
     max_deleted_id: Id,
     entries_added: u64,
+    /// Its producers; none if no message has a name and Redis's defaults hold.
+    pub producers: Option<Box<Producers>>,
 }
 
 impl Stream {
@@ -123,7 +128,9 @@ impl Stream {
 
     /// Bytes of memory besides the stream itself.
     pub fn memory(&self) -> usize {
+        let producers = self.producers.as_ref();
         self.log.memory()
+            + producers.map_or(0, |producers| size_of::<Producers>() + producers.bytes())
     }
 
     /// The highest id that an entry ever had, or that was set.
