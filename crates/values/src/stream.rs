@@ -3,13 +3,15 @@
 //! ```text
 //! log        the entries: a tree of packed nodes
 //! node       a packed node
+//! group      consumer groups
 //! producers  what each producer has sent lately, so that nothing is added twice
 //! ```
 
 #![forbid(unsafe_code)]
 
-use std::fmt;
+use std::{fmt, mem};
 
+mod group;
 mod log;
 mod node;
 pub mod producers;
@@ -17,6 +19,7 @@ pub mod producers;
 #[cfg(test)]
 mod tests;
 
+pub use group::{Consumer, Delivery, Group, Groups, Owner};
 pub use log::{Item, Range, RangeBack};
 pub use node::Fields;
 pub use producers::Producers;
@@ -105,6 +108,8 @@ pub struct Stream {
     last_id: Id,
     max_deleted_id: Id,
     entries_added: u64,
+    /// The consumer groups.
+    pub groups: Groups,
     /// Its producers; none if no message has a name and Redis's defaults hold.
     pub producers: Option<Box<Producers>>,
 }
@@ -130,6 +135,7 @@ impl Stream {
     pub fn memory(&self) -> usize {
         let producers = self.producers.as_ref();
         self.log.memory()
+            + self.groups.memory()
             + producers.map_or(0, |producers| size_of::<Producers>() + producers.bytes())
     }
 
@@ -183,6 +189,18 @@ impl Stream {
     /// Whether an entry is there.
     pub fn contains(&self, id: Id) -> bool {
         self.get(id).is_some()
+    }
+
+    /// Changes a group, with a look at the entries; `None` if there is none of this name.
+    pub fn with_group<R>(
+        &mut self,
+        name: &[u8],
+        with: impl FnOnce(&Self, &mut Group) -> R,
+    ) -> Option<R> {
+        let mut groups = mem::take(&mut self.groups);
+        let done = groups.get_mut(name).map(|group| with(self, group));
+        self.groups = groups;
+        done
     }
 
     /// The entries from one id to another, which both belong to it.
