@@ -90,6 +90,29 @@ pub enum Until {
     Id(Id),
 }
 
+/// What becomes of an entry that is to be deleted, and of the groups that have it pending.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum References {
+    /// It goes, and stays pending.
+    #[default]
+    Keep,
+    /// It goes, and is pending no more.
+    Delete,
+    /// It goes if no group needs it any more.
+    Acknowledged,
+}
+
+/// What has become of an entry that was to be deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// It was not there.
+    Absent,
+    /// It is deleted.
+    Done,
+    /// Some group needs it.
+    Needed,
+}
+
 /// How a stream is cut off at its front.
 #[derive(Clone, Copy, Debug)]
 pub struct Trim {
@@ -99,6 +122,9 @@ pub struct Trim {
     pub approximate: bool,
     /// At most so many entries go at once; zero: all that have to.
     pub limit: u64,
+    /// What becomes of what is pending. Unless it stays so, entries go one by one, approximate or
+    /// not.
+    pub references: References,
 }
 
 /// A stream.
@@ -129,6 +155,11 @@ impl Stream {
     /// Nodes of the log.
     pub fn node_count(&self) -> usize {
         self.log.node_count()
+    }
+
+    /// How many nodes begin before an id, counted up to a number. The last node is not counted.
+    pub fn nodes_before(&self, id: Id, at_most: usize) -> usize {
+        self.log.nodes_before(id, at_most)
     }
 
     /// Bytes of memory besides the stream itself.
@@ -239,8 +270,27 @@ impl Stream {
         is_there
     }
 
+    /// Deletes an entry, and minds what is pending.
+    pub fn remove_with(&mut self, id: Id, references: References) -> Removal {
+        match references {
+            References::Keep => {}
+            References::Delete => {
+                self.groups.forget(id);
+            }
+            References::Acknowledged if self.groups.is_needed(id) && self.contains(id) => {
+                return Removal::Needed;
+            }
+            References::Acknowledged => {}
+        }
+        if self.remove(id) { Removal::Done } else { Removal::Absent }
+    }
+
     /// Cuts entries off at the front. Returns how many.
     pub fn trim(&mut self, trim: &Trim) -> u64 {
+        if trim.references != References::Keep && !self.groups.is_empty() {
+            return self.trim_entries(trim);
+        }
+        let approximate = trim.approximate && trim.references == References::Keep;
         let mut removed: u64 = 0;
         while !self.is_empty() && !self.is_trimmed(trim.until) {
             let entries = self.log.first_node_len() as u64;
@@ -253,13 +303,44 @@ impl Stream {
             };
             if whole {
                 removed += self.log.drop_first_node() as u64;
-            } else if trim.approximate {
+            } else if approximate {
                 break;
             } else if let Some(first) = self.first_id() {
                 removed += u64::from(self.log.remove(first));
             }
         }
         removed
+    }
+
+    /// The same entry by entry, because groups have a say.
+    fn trim_entries(&mut self, trim: &Trim) -> u64 {
+        let spares_needed = trim.references == References::Acknowledged;
+        let mut left = self.len() as u64;
+        let mut removed = Vec::new();
+        'nodes: for (entries, items) in self.log.by_node() {
+            let limit = usize::try_from(trim.limit).unwrap_or(usize::MAX);
+            if limit > 0 && removed.len() + entries > limit {
+                break;
+            }
+            for item in items {
+                let is_trimmed = match trim.until {
+                    Until::Len(len) => left <= len,
+                    Until::Id(id) => item.id >= id,
+                };
+                if is_trimmed {
+                    break 'nodes;
+                }
+                if !(spares_needed && self.groups.is_needed(item.id)) {
+                    removed.push(item.id);
+                    left -= 1;
+                }
+            }
+        }
+        for id in &removed {
+            self.groups.forget(*id);
+            self.log.remove(*id);
+        }
+        removed.len() as u64
     }
 
     fn is_trimmed(&self, until: Until) -> bool {

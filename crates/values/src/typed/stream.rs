@@ -6,7 +6,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::entry::{Entry, Form};
-use crate::stream::{Id, NodeLimits, Stream, Trim};
+use crate::stream::{Id, NodeLimits, References, Removal, Stream, Trim};
 use crate::typed::{Edit, Rules, Type};
 
 /// The type of streams.
@@ -109,11 +109,11 @@ impl<'e> StreamMut<'e> {
         self.changes += 1;
     }
 
-    /// Deletes an entry; whether it was there.
-    pub fn remove(&mut self, id: Id) -> bool {
-        let is_there = self.stream.remove(id);
-        self.changes += u64::from(is_there);
-        is_there
+    /// Deletes an entry; see [`Stream::remove_with`].
+    pub fn remove(&mut self, id: Id, references: References) -> Removal {
+        let removal = self.stream.remove_with(id, references);
+        self.changes += u64::from(removal == Removal::Done);
+        removal
     }
 
     /// Cuts entries off at the front. Returns how many.
