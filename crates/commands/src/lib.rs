@@ -64,6 +64,7 @@ pub fn families() -> impl Iterator<Item = &'static Command<Handler>> {
         hashes::COMMANDS,
         sorted_sets::COMMANDS,
         sort::COMMANDS,
+        streams::COMMANDS,
     ]
     .into_iter()
     .flatten()

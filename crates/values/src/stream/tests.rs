@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Id, NodeLimits, Stream, Trim, Until};
+use super::{Id, NodeLimits, References, Stream, Trim, Until};
 
 type Plain = BTreeMap<Id, Vec<Vec<u8>>>;
 

@@ -6,6 +6,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::entry::{Entry, Form};
+use crate::stream::producers::{Horizon, Producers};
 use crate::stream::{Id, NodeLimits, References, Removal, Stream, Trim};
 use crate::typed::{Edit, Rules, Type};
 
@@ -103,10 +104,22 @@ impl<'e> StreamMut<'e> {
             some => usize::try_from(some).unwrap_or(usize::MAX),
         };
         let limits = self.rules.limits;
+        if self.stream.entries_added() == 0 {
+            self.begin();
+        }
         let bytes = limit(&limits.stream_node_bytes);
         let entries = limit(&limits.stream_node_entries);
         self.stream.append(id, words, NodeLimits { bytes, entries });
         self.changes += 1;
+    }
+
+    /// A new stream follows the configuration in what it remembers of producers, for good.
+    #[cold]
+    fn begin(&mut self) {
+        let horizon = self.rules.limits.stream_horizon();
+        if self.stream.producers.is_none() && horizon != Horizon::DEFAULT {
+            self.stream.producers = Some(Box::new(Producers::new(horizon)));
+        }
     }
 
     /// Deletes an entry; see [`Stream::remove_with`].
