@@ -66,6 +66,7 @@ impl<'a> Options<'a> {
                 "ERR syntax error, IDMP/IDMPAUTO can be used only with auto-generated IDs",
             ));
         }
+        options.check_strategy()?;
         options.check_limit()?;
         Ok((options, wanted, index.saturating_add(1)))
     }
@@ -77,6 +78,12 @@ impl<'a> Options<'a> {
         while index < args.len() {
             let words = options.take(args, index, false)?.ok_or(Failure::Syntax)?;
             index = index.saturating_add(words);
+        }
+        options.check_strategy()?;
+        if options.until.is_none() {
+            return Err(Failure::text(
+                "ERR syntax error, XTRIM must be called with a trimming strategy",
+            ));
         }
         options.check_limit()?;
         Ok(options)
@@ -157,15 +164,22 @@ impl<'a> Options<'a> {
         Ok(if named { 3 } else { 2 })
     }
 
-    fn check_limit(&self) -> Outcome {
-        match self.limit {
-            Some(1..) if self.until.is_none() => Err(Failure::text(
+    fn check_strategy(&self) -> Outcome {
+        if self.until.is_none() && self.limit.is_some_and(|limit| limit > 0) {
+            return Err(Failure::text(
                 "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy",
-            )),
-            // XTRIM has more to say of what is missing then.
-            Some(_) if self.until.is_some() && !self.approximate => Err(NO_TILDE),
-            _ => Ok(()),
+            ));
         }
+        Ok(())
+    }
+
+    fn check_limit(&self) -> Outcome {
+        if self.limit.is_some() && !self.approximate {
+            return Err(Failure::text(
+                "ERR syntax error, LIMIT cannot be used without the special ~ option",
+            ));
+        }
+        Ok(())
     }
 
     /// How the stream is trimmed, if it is.
@@ -183,9 +197,6 @@ impl<'a> Options<'a> {
         })
     }
 }
-
-const NO_TILDE: Failure =
-    Failure::text("ERR syntax error, LIMIT cannot be used without the special ~ option");
 
 /// How many entries an approximate trim removes at most, unless its call says so.
 fn limit_of(limits: &Limits) -> u64 {
