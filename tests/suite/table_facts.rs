@@ -19,6 +19,9 @@ const DIFFERENT: &[(&str, &str, &str)] = &[
     ("bitop", "arguments", "operations of Redis 8.2, which it does not call later ones"),
     ("client|kill", "arguments", "ID takes several, as in Valkey since 8.1"),
     ("hsetex", "arity", "Dragonfly's words are one fewer"),
+    ("xread", "arguments", "it does not wait yet"),
+    ("xread", "flags", "it does not wait yet"),
+    ("xread", "categories", "it does not wait yet"),
 ];
 
 /// Fields of COMMAND DOCS, in their order.

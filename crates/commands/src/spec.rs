@@ -404,8 +404,8 @@ impl KeySpec {
     }
 }
 
-/// Where the first key of XREAD or XREADGROUP stands, and how many there are. Words that are no
-/// options, and an odd number of words behind STREAMS, yield none.
+/// Where the first key of XREAD or XREADGROUP stands, and how many there are; `None` where options
+/// make no sense.
 pub fn streams<'a>(argc: usize, arg: impl Fn(usize) -> &'a [u8]) -> Option<(usize, usize)> {
     let mut index: usize = 1;
     while index < argc {
@@ -413,8 +413,7 @@ pub fn streams<'a>(argc: usize, arg: impl Fn(usize) -> &'a [u8]) -> Option<(usiz
         let is = |option: &&str| word.eq_ignore_ascii_case(option.as_bytes());
         let words = if is(&"streams") {
             let first = index.saturating_add(1);
-            let left = argc.saturating_sub(first);
-            return (left > 0 && left.is_multiple_of(2)).then_some((first, left / 2));
+            return Some((first, argc.saturating_sub(first) / 2));
         } else if is(&"noack") {
             1
         } else if is(&"group") {
