@@ -100,7 +100,7 @@ pub static COMMANDS: &[Command<Handler>] = &[
         .keys(REMOVE_IN_ONE)
         .docs(Group::Stream, "5.0.0", "Deletes entries, and counts those that were there.")
         .complexity(OF_REMOVED)
-        .args(&[key("key"), string("ID").many()]),
+        .args(&[key("key"), string("ID").shown("id").many()]),
     Command::<Handler>::new("xdelex", -5, remove::xdelex)
         .flags(CHANGE_FAST)
         .keys(REMOVE_IN_ONE)
@@ -143,7 +143,9 @@ pub static COMMANDS: &[Command<Handler>] = &[
             COUNT,
             integer("maxcount").after("MAXCOUNT").opt().since("8.10.0"),
             integer("maxsize").after("MAXSIZE").opt().since("8.10.0"),
-            block("streams").after("STREAMS").of(&[key("key").many(), string("ID").many()]),
+            block("streams")
+                .after("STREAMS")
+                .of(&[key("key").many(), string("ID").shown("id").many()]),
         ]),
     Command::<Handler>::new("xrevrange", -4, range::xrevrange)
         .flags(READ)

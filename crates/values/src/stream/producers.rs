@@ -1,9 +1,9 @@
 //! Producers that may send a message twice: the names of the messages that each has sent to a
 //! stream lately, and the ids of the entries that these became.
 //!
-//! What is remembered of a producer is bounded by a number, and by a time since the entry's own. What
-//! is out of date counts as forgotten; each new message frees what is so of its own producer and
-//! of some others, so that memory does not grow with producers that are gone.
+//! What is remembered of a producer is bounded by a number, and by a time since the entry's own.
+//! What is out of date counts as forgotten; each new message frees what is so of its own producer
+//! and of some others, so that memory does not grow with producers that are gone.
 
 #![forbid(unsafe_code)]
 
