@@ -49,25 +49,24 @@ impl<'a> Options<'a> {
     pub fn of_xadd(args: Args<'a>) -> Result<(Self, Wanted, usize), Failure> {
         let mut options = Self::default();
         let mut index = FIRST;
-        let wanted = loop {
+        let mut wanted = None;
+        while wanted.is_none() && index < args.len() {
             // Most calls have no options.
             let is_id = matches!(args.get(index), b"*" | [b'0'..=b'9', ..]);
-            if !is_id && let Some(words) = options.take(args, index, true)? {
-                index = index.saturating_add(words);
-                if index < args.len() {
-                    continue;
-                }
-                return Err(Failure::Arity("xadd".into()));
+            let option = if is_id { None } else { options.take(args, index, true)? };
+            match option {
+                Some(words) => index = index.saturating_add(words),
+                None => wanted = Some(ids::wanted(args.get(index))?),
             }
-            break ids::wanted(args.get(index))?;
-        };
-        if options.message.is_some() && wanted != Wanted::Now {
+        }
+        if options.message.is_some() && wanted.is_some_and(|wanted| wanted != Wanted::Now) {
             return Err(Failure::text(
                 "ERR syntax error, IDMP/IDMPAUTO can be used only with auto-generated IDs",
             ));
         }
         options.check_strategy()?;
         options.check_limit()?;
+        let wanted = wanted.ok_or(Failure::Arity("xadd".into()))?;
         Ok((options, wanted, index.saturating_add(1)))
     }
 

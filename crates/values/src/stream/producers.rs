@@ -177,11 +177,12 @@ impl Producers {
 
     /// Bytes of memory besides these themselves.
     pub fn bytes(&self) -> usize {
-        let of_producer = |(name, producer): (&Box<[u8]>, &Producer)| {
+        let mut sum = 0;
+        for (name, producer) in &self.by_name {
             let messages = producer.order.iter().map(|message| MESSAGE + block_size(message.len()));
-            block_size(name.len()) + size_of::<Producer>() + messages.sum::<usize>()
-        };
-        self.by_name.iter().map(of_producer).sum()
+            sum += block_size(name.len()) + size_of::<Producer>() + messages.sum::<usize>();
+        }
+        sum
     }
 }
 
