@@ -12,8 +12,8 @@
 //! ```
 //!
 //! A word between angle brackets is made anew each time: `<5..9>` is a number in a range, within a
-//! word too (`(<5..9>-<0..3>`), `<random:20>` are up to so many random bytes, `<x*1000>` is a text many times over, `<db>` is a
-//! database of the connection, `<$key>` is a draw from another pool.
+//! word too (`(<5..9>-<0..3>`), `<random:20>` are up to so many random bytes, `<x*1000>` is a text
+//! many times over, `<db>` is a database of the connection, `<$key>` is a draw from another pool.
 
 use std::collections::BTreeMap;
 
