@@ -65,6 +65,7 @@ pub fn families() -> impl Iterator<Item = &'static Command<Handler>> {
         sorted_sets::COMMANDS,
         sort::COMMANDS,
         streams::COMMANDS,
+        streams::group_rows::COMMANDS,
     ]
     .into_iter()
     .flatten()

@@ -191,6 +191,8 @@ impl Access {
     /// The same, where operations on bits are the arguments.
     pub const BITFIELD_VARIABLE: Self =
         Self::of(&["RW", "access", "update", "variable_flags"]).varying(Varies::LikeBitfield);
+    /// Changes the value and may remove a part of it.
+    pub const UPDATE_AND_REMOVE: Self = Self::of(&["RW", "update", "delete"]);
     /// Adds to the value.
     pub const EXTEND: Self = Self::of(&["RW", "insert"]);
     /// Shows the value and deletes it.

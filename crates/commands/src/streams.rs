@@ -10,10 +10,33 @@
 //! info       XINFO
 //! settings   what is set of a stream: XSETID, XCFGSET, XIDMPRECORD
 //! ```
+//!
+//! Consumer groups:
+//!
+//! ```text
+//! group_rows   the rows
+//! groups       XGROUP
+//! group_info   XINFO GROUPS and CONSUMERS, and groups in XINFO STREAM FULL
+//! lag          how far a group is in its stream
+//! deliver      XREADGROUP
+//! acknowledge  XACK, XACKDEL, XNACK
+//! pending      XPENDING
+//! claim        XCLAIM, XAUTOCLAIM
+//! named_ids    the words behind IDS
+//! ```
 
+mod acknowledge;
 mod add;
+mod claim;
+mod deliver;
+mod group_info;
+pub mod group_rows;
+mod groups;
 pub(crate) mod ids;
 mod info;
+mod lag;
+mod named_ids;
+mod pending;
 mod range;
 mod read;
 mod remove;

@@ -38,6 +38,18 @@ pub enum Counted {
     Map,
 }
 
+/// An array or a map that has begun.
+#[derive(Debug)]
+#[must_use]
+pub struct Open {
+    items: Counted,
+    expected: usize,
+    /// Where its header begins.
+    start: usize,
+    /// Where its items begin.
+    body: usize,
+}
+
 /// A writer of replies in one protocol version.
 #[derive(Debug)]
 pub struct Reply<'a> {
@@ -223,30 +235,49 @@ impl<'a> Reply<'a> {
         expected: usize,
         write: impl FnOnce(&mut Self) -> Result<usize, E>,
     ) -> Result<usize, E> {
-        let begin = |reply: &mut Self, len| match items {
-            Counted::Array => reply.array(len),
-            Counted::Map => reply.map(len),
-        };
-        let start = self.len();
-        begin(self, expected);
-        let body = self.len();
-        let len = match write(self) {
-            Ok(len) => len,
-            Err(error) => {
-                self.truncate(start);
-                return Err(error);
+        let open = self.open(items, expected);
+        match write(self) {
+            Ok(len) => {
+                self.close(open, len);
+                Ok(len)
             }
-        };
-        if len != expected {
+            Err(error) => {
+                self.cancel(open);
+                Err(error)
+            }
+        }
+    }
+
+    /// Begins an array, or a map, whose length [`Self::close`] tells; see [`Self::counted`].
+    pub fn open(&mut self, items: Counted, expected: usize) -> Open {
+        let start = self.len();
+        self.header_of(items, expected);
+        Open { items, expected, start, body: self.len() }
+    }
+
+    /// Ends what was begun.
+    pub fn close(&mut self, open: Open, len: usize) {
+        if len != open.expected {
             let end = self.len();
-            begin(self, len);
+            self.header_of(open.items, len);
             let mut header = [0; HEADER_LEN_MAX];
             let written = self.out.get(end..).unwrap_or_default();
             let room = header.iter_mut().zip(written).map(|(room, byte)| *room = *byte).count();
             self.out.truncate(end);
-            self.out.splice(start..body, header.into_iter().take(room));
+            self.out.splice(open.start..open.body, header.into_iter().take(room));
         }
-        Ok(len)
+    }
+
+    /// Takes back what was begun, with all that was written since.
+    pub fn cancel(&mut self, open: Open) {
+        self.truncate(open.start);
+    }
+
+    fn header_of(&mut self, items: Counted, len: usize) {
+        match items {
+            Counted::Array => self.array(len),
+            Counted::Map => self.map(len),
+        }
     }
 
     /// A set; `len` replies follow.

@@ -109,7 +109,7 @@ pub enum Removal {
     Absent,
     /// It is deleted.
     Done,
-    /// Some group needs it.
+    /// Some group needs it, whether it is there or not.
     Needed,
 }
 
@@ -277,7 +277,7 @@ impl Stream {
             References::Delete => {
                 self.groups.forget(id);
             }
-            References::Acknowledged if self.groups.is_needed(id) && self.contains(id) => {
+            References::Acknowledged if self.groups.is_needed(id) => {
                 return Removal::Needed;
             }
             References::Acknowledged => {}

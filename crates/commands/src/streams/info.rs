@@ -6,6 +6,8 @@ use values::stream::producers::{Horizon, Tracked};
 use values::stream::{Id, Item, Stream};
 use values::typed::Streams;
 
+use super::group_info::{groups_work, reply_groups};
+use super::group_rows::{XINFO_CONSUMERS, XINFO_GROUPS};
 use super::ids::reply_id;
 use super::range::{reply_entries, reply_entry};
 use crate::context::{Args, Budget};
@@ -17,6 +19,8 @@ use crate::{Command, Context, Failure, Handler, Outcome};
 const SHOWN: usize = 10;
 
 pub(super) static SUBCOMMANDS: &[Command<Handler>] = &[
+    XINFO_CONSUMERS,
+    XINFO_GROUPS,
     Command::<Handler>::new("help", 2, help)
         .flags(Flags::LOADING.union(Flags::STALE))
         .docs(Group::Stream, "5.0.0", "Lists the subcommands.")
@@ -105,7 +109,8 @@ fn describe(
         let entries = stream.range(Id::MIN, Id::MAX);
         reply_entries(reply, entries, count.min(stream.len()), budget)?;
         reply.bulk(b"groups");
-        reply.array(0);
+        budget.allow(groups_work(stream, count))?;
+        reply_groups(reply, stream, count);
         return Ok(());
     }
     field(reply, "groups", stream.groups.iter().len());

@@ -80,6 +80,12 @@ pub(super) fn reply_entries<'s>(
 pub(super) fn reply_entry(reply: &mut Reply<'_>, entry: Item<'_>) {
     reply.array(2);
     reply_id(reply, entry.id);
+    reply_fields(reply, entry);
+}
+
+/// Writes the names and values of an entry in turn.
+#[inline]
+pub(super) fn reply_fields(reply: &mut Reply<'_>, entry: Item<'_>) {
     reply.array(entry.field_count().saturating_mul(2));
     for (name, value) in entry.fields() {
         reply.bulk(name);
