@@ -22,6 +22,9 @@ const DIFFERENT: &[(&str, &str, &str)] = &[
     ("xread", "arguments", "it does not wait yet"),
     ("xread", "flags", "it does not wait yet"),
     ("xread", "categories", "it does not wait yet"),
+    ("xreadgroup", "arguments", "it does not wait yet"),
+    ("xreadgroup", "flags", "it does not wait yet"),
+    ("xreadgroup", "categories", "it does not wait yet"),
 ];
 
 /// Fields of COMMAND DOCS, in their order.

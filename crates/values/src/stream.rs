@@ -29,6 +29,9 @@ use log::Log;
 /// An entry has at most this many bytes of names and values together.
 pub const ENTRY_BYTES_MAX: usize = 1 << 30;
 
+/// Pending entries lie in chunks, which mostly are not full.
+const PENDING_PER_BLOCK: usize = 64;
+
 /// The id of an entry: a Unix time in milliseconds, and a number among those of that time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id {
@@ -160,6 +163,11 @@ impl Stream {
     /// How many nodes begin before an id, counted up to a number. The last node is not counted.
     pub fn nodes_before(&self, id: Id, at_most: usize) -> usize {
         self.log.nodes_before(id, at_most)
+    }
+
+    /// How many blocks of memory it has, about.
+    pub fn blocks(&self) -> usize {
+        self.node_count() + self.groups.pending() / PENDING_PER_BLOCK
     }
 
     /// Bytes of memory besides the stream itself.

@@ -21,7 +21,7 @@ const OF_EACH: &str = "O(1) for each id";
 const GROUP: Argument = string("group");
 const CONSUMER: Argument = string("consumer");
 const MIN_IDLE: Argument = string("min-idle-time");
-const IDS: Argument = string("ID").many();
+const IDS: Argument = string("id").many();
 const JUST_ID: Argument = token("JUSTID").opt();
 const NAMED_IDS: Argument = block("ids").after("IDS").of(&[integer("numids"), string("id").many()]);
 const FROM: Argument = oneof("id-selector").of(&[string("id"), token("$").named("new-id")]);
@@ -126,7 +126,7 @@ pub static COMMANDS: &[Command<Handler>] = &[
             ]),
         ]),
     Command::<Handler>::new("xreadgroup", -7, deliver::xreadgroup)
-        .flags(TAKE.union(Flags::BLOCKING))
+        .flags(TAKE)
         .keys(&[KeySpec::streams(4, Access::READ)])
         .docs(Group::Stream, "5.0.0", "Delivers entries of streams to a consumer of a group.")
         .complexity("For each stream O(M) with M the number of entries shown")

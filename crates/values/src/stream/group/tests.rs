@@ -35,7 +35,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let consumer = || 0..NAMES.len();
     let step = prop_oneof![
         4 => (consumer(), id(), 1_u64..4, 0_usize..300)
-            .prop_map(|(consumer, first, step, count)| Step::Deliver { consumer, first, step, count }),
+            .prop_map(|(consumer, first, step, count)| {
+                Step::Deliver { consumer, first, step, count }
+            }),
         4 => (consumer(), id(), 0_u64..50, 0_u64..3)
             .prop_map(|(consumer, id, time, count)| Step::Set { consumer, id, time, count }),
         2 => id().prop_map(|id| Step::Release { id }),
