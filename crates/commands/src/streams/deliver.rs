@@ -10,7 +10,7 @@ use super::groups::no_group;
 use super::ids::{self, reply_id};
 use super::lag::Counts;
 use super::range::{reply_entry, reply_fields};
-use super::read::{Caps, Request};
+use super::read::{Request, Room};
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 
@@ -26,45 +26,10 @@ enum Wanted {
     Own(Id),
 }
 
-/// How much may still be replied.
-///
-/// A size is reached, not kept: the entry that goes beyond it is the last one, and one is shown
-/// however large it is.
-struct Room {
-    entries: usize,
-    bytes: usize,
-    start: usize,
-    is_empty: bool,
-}
-
-impl Room {
-    /// What may be replied from here on.
-    fn new(caps: Caps, reply: &Reply<'_>) -> Self {
-        Self { entries: caps.total, bytes: caps.bytes, start: reply.len(), is_empty: true }
-    }
-
-    /// How many entries may follow; none if the reply is long enough.
-    fn entries(&self, reply: &Reply<'_>) -> usize {
-        let is_full = !self.is_empty && reply.len().saturating_sub(self.start) >= self.bytes;
-        if is_full { 0 } else { self.entries }
-    }
-
-    /// Takes the room of an entry, if there is one. To be asked before each entry is written.
-    #[inline]
-    fn take(&mut self, reply: &Reply<'_>) -> bool {
-        let is_free = self.entries(reply) > 0;
-        if is_free {
-            self.entries = self.entries.saturating_sub(1);
-            self.is_empty = false;
-        }
-        is_free
-    }
-}
-
 pub(super) fn xreadgroup(ctx: &mut Context<'_>) -> Outcome {
     let ask = Request::parse(ctx.args, true)?;
     let group = ask.group.ok_or(Failure::text("ERR Missing GROUP option for XREADGROUP"))?.0;
-    let mut work = 0_usize;
+    let (mut work, mut bytes) = (0_usize, 0_usize);
     for index in 0..ask.keys {
         let (key, word) = (ctx.key(index), ask.id(ctx.args, index));
         let stream = ctx.read::<Streams>(&key)?.0.map(|stream| stream.stream());
@@ -72,9 +37,12 @@ pub(super) fn xreadgroup(ctx: &mut Context<'_>) -> Outcome {
         let behind = " in XREADGROUP with GROUP option";
         let (stream, found) = found.ok_or_else(|| no_group(key.bytes, group, behind))?;
         let wanted = wanted(word)?;
-        work = work.saturating_add(estimate(&ask, stream, found, wanted));
+        let entries = estimate(&ask, stream, found, wanted);
+        work = work.saturating_add(entries);
+        bytes = bytes.saturating_add(entries.saturating_mul(entry_bytes(stream, found, wanted)));
     }
     ctx.allow_work(work)?;
+    ctx.allow_copy(bytes)?;
     let mut room = Room::new(ask.caps, &ctx.reply);
     // In RESP2, each stream is a pair of its own.
     let items = if ctx.reply.is_resp3() { Counted::Map } else { Counted::Array };
@@ -136,6 +104,14 @@ fn estimate(ask: &Request<'_>, stream: &Stream, group: &Group, wanted: Wanted) -
         }
     };
     len.min(ask.caps.count)
+}
+
+/// Bytes of the first entry that is about to be delivered; mostly the others are like it.
+fn entry_bytes(stream: &Stream, group: &Group, wanted: Wanted) -> usize {
+    let behind = if let Wanted::Own(behind) = wanted { behind } else { group.last_id };
+    let first = behind.next().and_then(|first| stream.range(first, Id::MAX).next());
+    let fields = first.into_iter().flat_map(|item| item.fields());
+    fields.map(|(name, value)| name.len().saturating_add(value.len())).sum()
 }
 
 /// Delivers entries of one stream, whose group is there. Returns whether the reply shows the

@@ -17,7 +17,7 @@ pub(super) struct Caps {
     pub count: usize,
     /// Entries of all streams.
     pub total: usize,
-    /// Bytes of the reply, unless its first entry alone has more.
+    /// Bytes of the reply behind which no entry follows.
     pub bytes: usize,
 }
 
@@ -148,16 +148,55 @@ fn positive(word: &[u8]) -> Option<usize> {
     parse_i64(word).and_then(|number| usize::try_from(number).ok()).filter(|number| *number > 0)
 }
 
+/// How much may still be replied.
+///
+/// A size is reached, not kept: the entry that goes beyond it is the last one, and one is shown
+/// however large it is.
+pub(super) struct Room {
+    entries: usize,
+    bytes: usize,
+    start: usize,
+    is_empty: bool,
+}
+
+impl Room {
+    /// What may be replied from here on.
+    pub fn new(caps: Caps, reply: &Reply<'_>) -> Self {
+        Self { entries: caps.total, bytes: caps.bytes, start: reply.len(), is_empty: true }
+    }
+
+    /// How many entries may follow; none if the reply is long enough.
+    pub fn entries(&self, reply: &Reply<'_>) -> usize {
+        let is_full = !self.is_empty && self.used(reply) >= self.bytes;
+        if is_full { 0 } else { self.entries }
+    }
+
+    /// Bytes that were replied since it was made.
+    pub fn used(&self, reply: &Reply<'_>) -> usize {
+        reply.len().saturating_sub(self.start)
+    }
+
+    /// Takes the room of an entry, if there is one. To be asked before each entry is written.
+    #[inline]
+    pub fn take(&mut self, reply: &Reply<'_>) -> bool {
+        let is_free = self.entries(reply) > 0;
+        if is_free {
+            self.entries = self.entries.saturating_sub(1);
+            self.is_empty = false;
+        }
+        is_free
+    }
+}
+
 /// A reply with the entries of several streams, as far as it may go.
 pub(super) struct Shown<'r, 'o> {
     reply: &'r mut Reply<'o>,
-    start: usize,
-    caps: Caps,
+    /// Entries of each stream, at most.
+    count: usize,
+    room: Room,
     budget: Budget,
     entries: usize,
     keys: usize,
-    /// Whether no further entry may be shown.
-    pub is_full: bool,
 }
 
 impl<'r, 'o> Shown<'r, 'o> {
@@ -171,9 +210,9 @@ impl<'r, 'o> Shown<'r, 'o> {
     ) -> Outcome {
         let items = if reply.is_resp3() { Counted::Map } else { Counted::Array };
         let start = reply.len();
+        let (count, room) = (caps.count, Room::new(caps, reply));
         let shown = reply.counted(items, keys, |reply| {
-            let mut shown =
-                Shown { start, reply, caps, budget, entries: 0, keys: 0, is_full: false };
+            let mut shown = Shown { reply, count, room, budget, entries: 0, keys: 0 };
             with(&mut shown)?;
             Ok(shown.keys)
         })?;
@@ -192,31 +231,28 @@ impl<'r, 'o> Shown<'r, 'o> {
         expected: usize,
         entries: impl Iterator<Item = Item<'s>>,
     ) -> Outcome {
-        let Self { caps, budget, start, .. } = *self;
+        let Self { count, budget, room, .. } = self;
         let mark = self.reply.len();
         if !self.reply.is_resp3() {
             self.reply.array(2);
         }
         self.reply.bulk(key);
-        let left = caps.count.min(caps.total.saturating_sub(self.entries));
-        let (mut shown, mut is_full) = (self.entries, false);
-        let count = self.reply.counted(Counted::Array, left.min(expected), |reply| {
-            for entry in entries.take(left) {
-                let before = reply.len();
-                budget.allow(shown.saturating_add(1))?;
-                budget.allow_copy(before.saturating_sub(start))?;
-                reply_entry(reply, entry);
-                if shown > 0 && reply.len().saturating_sub(start) > caps.bytes {
-                    reply.truncate(before);
-                    is_full = true;
+        let before = self.entries;
+        let expected = expected.min(*count).min(room.entries(self.reply));
+        let count = self.reply.counted(Counted::Array, expected, |reply| {
+            let mut shown: usize = 0;
+            for entry in entries.take(*count) {
+                if !room.take(reply) {
                     break;
                 }
                 shown = shown.saturating_add(1);
+                budget.allow(before.saturating_add(shown))?;
+                budget.allow_copy(room.used(reply))?;
+                reply_entry(reply, entry);
             }
-            Ok(shown.saturating_sub(self.entries))
+            Ok(shown)
         })?;
-        self.entries = shown;
-        self.is_full |= is_full || shown >= caps.total;
+        self.entries = before.saturating_add(count);
         if count == 0 {
             self.reply.truncate(mark);
         } else {
@@ -238,7 +274,6 @@ pub(super) fn xread(ctx: &mut Context<'_>) -> Outcome {
             if let Some(stream) = stream
                 && stream.last_entry_id().is_some_and(|last| last > after)
                 && let Some(first) = after.next()
-                && !shown.is_full
             {
                 shown.stream(key.bytes, stream.len(), stream.range(first, Id::MAX))?;
             }
