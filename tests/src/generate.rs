@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use crate::judge::{How, Judge};
-use crate::pools::{Pools, Words};
+use crate::pools::{self, Pools, Words};
 use crate::random::Random;
 use crate::transcript;
 use crate::tree::{Argument, Call};
@@ -120,7 +120,7 @@ impl<'a> Generator<'a> {
                 _ if word == b"<db>" => {
                     words.push(random.pick(place.databases).to_string().into_bytes());
                 }
-                _ => words.push(word.clone()),
+                _ => words.push(pools::with_numbers(word, random)),
             }
         }
         words

@@ -39,6 +39,8 @@ pub enum How {
     Page,
     /// Times that may differ a little.
     Clock,
+    /// Times since something happened, in rows of four and behind their names, may differ a little.
+    Idle,
     /// The same, but numbers may be written otherwise.
     Numbers,
     /// The same types, and keys of maps.
@@ -61,6 +63,7 @@ impl How {
             "unordered" => Self::Unordered,
             "page" => Self::Page,
             "clock" => Self::Clock,
+            "idle" => Self::Idle,
             "numbers" => Self::Numbers,
             "shape" => Self::Shape,
             "fields" => Self::Fields,
@@ -243,6 +246,7 @@ fn alike(how: How, words: &[Vec<u8>], ours: &Value, theirs: &Value) -> bool {
             page(cursor.is_some_and(|word| word == b"0"), ours, theirs)
         }
         How::Clock => clock(ours, theirs),
+        How::Idle => idle(ours, theirs),
         How::Numbers => equal_numbers(ours, theirs),
         How::Shape => shape(ours, theirs),
         How::Fields => kind(ours) == kind(theirs) && names(theirs).is_subset(&names(ours)),
@@ -316,6 +320,38 @@ fn clock(ours: &Value, theirs: &Value) -> bool {
         }
         (Value::Array(a), Value::Array(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b || clock(a, b))
+        }
+        _ => false,
+    }
+}
+
+/// Times since something happened: the third of four parts, or what stands behind `idle` and
+/// `inactive`.
+fn idle(ours: &Value, theirs: &Value) -> bool {
+    let near = |ours: &Value, theirs: &Value| match (ours, theirs) {
+        (Value::Integer(a), Value::Integer(b)) => {
+            a == b || (*a >= 0 && *b >= 0 && a.abs_diff(*b) < CLOCK_TOLERANCE)
+        }
+        _ => false,
+    };
+    let is_name = |name: &Value| ["idle", "inactive"].contains(&name.text().as_str());
+    match (ours, theirs) {
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            let pairs = a.iter().zip(b).enumerate();
+            let alike = |(index, (ours, theirs)): (usize, (&Value, &Value))| {
+                let before = index.checked_sub(1).and_then(|before| a.get(before));
+                let is_time = (a.len() == 4 && index == 2)
+                    || before.is_some_and(|name| matches!(name, Value::Bulk(_)) && is_name(name));
+                ours == theirs || idle(ours, theirs) || (is_time && near(ours, theirs))
+            };
+            pairs.map(alike).all(|alike| alike)
+        }
+        (Value::Map(a), Value::Map(b)) if a.len() == b.len() => {
+            let alike = |((name, ours), (other, theirs)): (&(Value, Value), &(Value, Value))| {
+                let is_near = is_name(name) && near(ours, theirs);
+                name == other && (ours == theirs || idle(ours, theirs) || is_near)
+            };
+            a.iter().zip(b).all(alike)
         }
         _ => false,
     }

@@ -11,9 +11,9 @@
 //! seconds far
 //! ```
 //!
-//! A word between angle brackets is made anew each time: `<5..9>` is a number in a range,
-//! `<random:20>` are up to so many random bytes, `<x*1000>` is a text many times over, `<db>` is a
-//! database of the connection, `<$key>` is a draw from another pool.
+//! A word between angle brackets is made anew each time: `<5..9>` is a number in a range, within a
+//! word too (`(<5..9>-<0..3>`), `<random:20>` are up to so many random bytes, `<x*1000>` is a text
+//! many times over, `<db>` is a database of the connection, `<$key>` is a draw from another pool.
 
 use std::collections::BTreeMap;
 
@@ -89,7 +89,7 @@ impl Pools {
         for word in entry {
             match special(&word) {
                 Some(special) => words.extend(self.make(special, random, databases)),
-                None => words.push(word),
+                None => words.push(with_numbers(&word, random)),
             }
         }
         words
@@ -106,20 +106,48 @@ impl Pools {
             let len = random.below(most.parse::<usize>().unwrap() + 1);
             return vec![(0..len).map(|_| random.draw() as u8).collect()];
         }
-        if let Some((low, high)) = special.split_once("..") {
-            let (low, high): (i64, i64) = (low.parse().unwrap(), high.parse().unwrap());
-            let number = low + (random.draw() % (high - low + 1) as u64) as i64;
-            return vec![number.to_string().into_bytes()];
+        if let Some(number) = number_in(special, random) {
+            return vec![number.into_bytes()];
         }
         let (piece, count) = special.rsplit_once('*').unwrap_or((special, "1"));
         vec![piece.repeat(count.parse().unwrap()).into_bytes()]
     }
 }
 
-/// What stands between the angle brackets of a word that is made anew.
+/// A number of a range, as a text.
+fn number_in(range: &str, random: &mut Random) -> Option<String> {
+    let (low, high) = range.split_once("..")?;
+    let (low, high): (i64, i64) = (low.parse().ok()?, high.parse().ok()?);
+    let number = low + (random.draw() % (high - low + 1) as u64) as i64;
+    Some(number.to_string())
+}
+
+/// A word with a number in the place of each range in it: `(<1..9>-<0..3>`.
+pub fn with_numbers(word: &[u8], random: &mut Random) -> Vec<u8> {
+    let Ok(text) = std::str::from_utf8(word) else { return word.to_vec() };
+    let mut made = String::new();
+    let mut rest = text;
+    while let Some((before, opened)) = rest.split_once('<') {
+        let range = opened.split_once('>');
+        let Some((number, behind)) =
+            range.and_then(|(range, behind)| Some((number_in(range, random)?, behind)))
+        else {
+            break;
+        };
+        made += before;
+        made += &number;
+        rest = behind;
+    }
+    (made + rest).into_bytes()
+}
+
+/// What stands between the angle brackets of a word that is made anew as a whole.
 fn special(word: &[u8]) -> Option<&str> {
     let inner = word.strip_prefix(b"<")?.strip_suffix(b">")?;
     let text = std::str::from_utf8(inner).ok()?;
+    if text.contains('<') {
+        return None;
+    }
     let is_special = text == "db" || text.contains("..") || text.contains('*');
     (is_special || text.starts_with('$') || text.starts_with("random:")).then_some(text)
 }
@@ -135,6 +163,8 @@ mod tests {
         assert_eq!(pools.list("a"), [vec![b"x".to_vec()], vec![b"y z".to_vec()]]);
         let mut random = Random::new(1);
         assert_eq!(pools.draw("c", &mut random, &[0]), [b"EX".to_vec(), b"5".to_vec()]);
+        assert_eq!(with_numbers(b"(<5..5>-<0..0>", &mut random), b"(5-0");
+        assert_eq!(with_numbers(b"<x> <5..5", &mut random), b"<x> <5..5");
         assert_eq!(pools.of_argument("get", "name", "key"), "a");
         assert_eq!(pools.of_argument("set", "name", "key"), "b");
     }

@@ -21,6 +21,12 @@ const DIFFERENT: &[(&str, &str, &str)] = &[
     ("geosearch", "arguments", "with polygons, as in Valkey since 9.0"),
     ("geosearchstore", "arguments", "with polygons, as in Valkey since 9.0"),
     ("hsetex", "arity", "Dragonfly's words are one fewer"),
+    ("xread", "arguments", "it does not wait yet"),
+    ("xread", "flags", "it does not wait yet"),
+    ("xread", "categories", "it does not wait yet"),
+    ("xreadgroup", "arguments", "it does not wait yet"),
+    ("xreadgroup", "flags", "it does not wait yet"),
+    ("xreadgroup", "categories", "it does not wait yet"),
 ];
 
 /// Fields of COMMAND DOCS, in their order.

@@ -39,6 +39,7 @@ pub mod settings;
 pub mod sort;
 pub mod sorted_sets;
 pub mod spec;
+pub mod streams;
 pub mod strings;
 pub mod throttle;
 
@@ -67,6 +68,8 @@ pub fn families() -> impl Iterator<Item = &'static Command<Handler>> {
         geo::COMMANDS,
         sort::COMMANDS,
         hyperloglog::COMMANDS,
+        streams::COMMANDS,
+        streams::group_rows::COMMANDS,
     ]
     .into_iter()
     .flatten()

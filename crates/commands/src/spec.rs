@@ -119,6 +119,8 @@ pub enum Group {
     Cluster,
     /// The bits of strings.
     Bitmap,
+    /// Streams.
+    Stream,
 }
 
 impl Group {
@@ -137,6 +139,7 @@ impl Group {
             Self::Server => "server",
             Self::Cluster => "cluster",
             Self::Bitmap => "bitmap",
+            Self::Stream => "stream",
         }
     }
 
@@ -153,6 +156,7 @@ impl Group {
             Self::HyperLogLog => Some("hyperloglog"),
             Self::Connection => Some("connection"),
             Self::Bitmap => Some("bitmap"),
+            Self::Stream => Some("stream"),
             Self::Server | Self::Cluster => None,
         }
     }
@@ -194,6 +198,8 @@ impl Access {
     /// The same, where operations on bits are the arguments.
     pub const BITFIELD_VARIABLE: Self =
         Self::of(&["RW", "access", "update", "variable_flags"]).varying(Varies::LikeBitfield);
+    /// Changes the value and may remove a part of it.
+    pub const UPDATE_AND_REMOVE: Self = Self::of(&["RW", "update", "delete"]);
     /// Adds to the value.
     pub const EXTEND: Self = Self::of(&["RW", "insert"]);
     /// Shows the value and deletes it.
@@ -304,6 +310,9 @@ pub enum Find {
     /// The word behind this one, which stands somewhere from the index on, if it is there at all.
     /// Of several words that may name the same key, the last one counts.
     Behind(&'static str),
+    /// The first half of what stands behind the word STREAMS, which comes after all options.
+    /// Clients look for it from the index on.
+    Streams,
     /// No words at all: they are made of data and patterns, so the handler finds their shards.
     /// Clients are told that they are unknown.
     Made,
@@ -342,6 +351,12 @@ impl KeySpec {
     /// Keys that no rule finds which clients could follow.
     pub const fn unknown(find: Find, access: Access) -> Self {
         Self::new(0, find, access)
+    }
+
+    /// Keys behind the word STREAMS, each of which has an id behind all keys; clients look for it
+    /// from an index on.
+    pub const fn streams(from: u8, access: Access) -> Self {
+        Self::new(from, Find::Streams, access)
     }
 
     /// Every second argument is a key.
@@ -385,14 +400,14 @@ impl KeySpec {
                 let end = if keys == 0 || last >= argc { 0 } else { last.saturating_add(1) };
                 (first, step, end)
             }
-            Find::Behind(token) => {
-                let destination = crate::geo::destination(begin, argc, arg);
-                destination
-                    .filter(|(by, _)| *by == token)
-                    .into_iter()
-                    .for_each(|(_, at)| found(at));
-                return;
-            }
+            Find::Behind(token) => match crate::geo::destination(begin, argc, &arg) {
+                Some((by, at)) if by == token => (at, 1, at.saturating_add(1)),
+                _ => return,
+            },
+            Find::Streams => match streams(argc, &arg) {
+                Some((first, count)) => (first, 1, first.saturating_add(count)),
+                None => return,
+            },
             Find::Made => return,
             Find::SortStore => match crate::sort::destination(argc, arg) {
                 Some(destination) => (destination, 1, destination.saturating_add(1)),
@@ -405,6 +420,30 @@ impl KeySpec {
             index = index.saturating_add(step);
         }
     }
+}
+
+/// Where the first key of XREAD or XREADGROUP stands, and how many there are; `None` where options
+/// make no sense.
+pub fn streams<'a>(argc: usize, arg: impl Fn(usize) -> &'a [u8]) -> Option<(usize, usize)> {
+    let mut index: usize = 1;
+    while index < argc {
+        let word = arg(index);
+        let is = |option: &&str| word.eq_ignore_ascii_case(option.as_bytes());
+        let words = if is(&"streams") {
+            let first = index.saturating_add(1);
+            return Some((first, argc.saturating_sub(first) / 2));
+        } else if is(&"noack") {
+            1
+        } else if is(&"group") {
+            3
+        } else if ["count", "maxcount", "maxsize", "block", "claim"].iter().any(is) {
+            2
+        } else {
+            return None;
+        };
+        index = index.saturating_add(words);
+    }
+    None
 }
 
 /// Where the members or fields stand among the words that a command looks up in the collection of

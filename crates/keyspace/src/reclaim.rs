@@ -37,9 +37,14 @@ pub fn pending() -> usize {
     PENDING.load(Ordering::Relaxed)
 }
 
-/// Things that were sent and are freed, since the start.
+/// Things that were sent and are freed, since the start or [`reset`].
 pub fn freed() -> usize {
     FREED.load(Ordering::Relaxed)
+}
+
+/// Counts what is freed from zero on.
+pub fn reset() {
+    FREED.store(0, Ordering::Relaxed);
 }
 
 fn start() -> Option<Sender<Garbage>> {

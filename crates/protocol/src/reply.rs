@@ -29,6 +29,27 @@ const LINE_END: &[u8; 2] = b"\r\n";
 /// More than any header line needs: marker, 20 digits, CRLF, and the CRLF behind a bulk.
 const HEADER_LEN_MAX: usize = 32;
 
+/// What [`Reply::counted`] writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// An array.
+    Array,
+    /// A map, whose items are pairs.
+    Map,
+}
+
+/// An array or a map that has begun.
+#[derive(Debug)]
+#[must_use]
+pub struct Open {
+    items: Counted,
+    expected: usize,
+    /// Where its header begins.
+    start: usize,
+    /// Where its items begin.
+    body: usize,
+}
+
 /// A writer of replies in one protocol version.
 #[derive(Debug)]
 pub struct Reply<'a> {
@@ -202,6 +223,60 @@ impl<'a> Reply<'a> {
             self.header(b'%', pairs);
         } else {
             self.header(b'*', pairs.saturating_mul(2));
+        }
+    }
+
+    /// An array, or a map, of as many items as `write` writes: it returns how many. If it fails,
+    /// nothing is written. The closer `expected` is, the less has to be moved. Items are written
+    /// into the output itself, none by reference.
+    pub fn counted<E>(
+        &mut self,
+        items: Counted,
+        expected: usize,
+        write: impl FnOnce(&mut Self) -> Result<usize, E>,
+    ) -> Result<usize, E> {
+        let open = self.open(items, expected);
+        match write(self) {
+            Ok(len) => {
+                self.close(open, len);
+                Ok(len)
+            }
+            Err(error) => {
+                self.cancel(open);
+                Err(error)
+            }
+        }
+    }
+
+    /// Begins an array, or a map, whose length [`Self::close`] tells; see [`Self::counted`].
+    pub fn open(&mut self, items: Counted, expected: usize) -> Open {
+        let start = self.len();
+        self.header_of(items, expected);
+        Open { items, expected, start, body: self.len() }
+    }
+
+    /// Ends what was begun.
+    pub fn close(&mut self, open: Open, len: usize) {
+        if len != open.expected {
+            let end = self.len();
+            self.header_of(open.items, len);
+            let mut header = [0; HEADER_LEN_MAX];
+            let written = self.out.get(end..).unwrap_or_default();
+            let room = header.iter_mut().zip(written).map(|(room, byte)| *room = *byte).count();
+            self.out.truncate(end);
+            self.out.splice(open.start..open.body, header.into_iter().take(room));
+        }
+    }
+
+    /// Takes back what was begun, with all that was written since.
+    pub fn cancel(&mut self, open: Open) {
+        self.truncate(open.start);
+    }
+
+    fn header_of(&mut self, items: Counted, len: usize) {
+        match items {
+            Counted::Array => self.array(len),
+            Counted::Map => self.map(len),
         }
     }
 

@@ -7,7 +7,8 @@ use std::fmt;
 
 use keyspace::{DATABASES, Keyspace, SHARDS};
 use sha1::{Digest as _, Sha1};
-use values::typed::{Hashes, Lists, Sets, SortedSets};
+use values::stream::Id;
+use values::typed::{Hashes, Lists, Sets, SortedSets, Streams};
 use values::{Entry, Form, Type};
 
 const HAS_EXPIRY: &[u8] = b"!!expire!!";
@@ -65,6 +66,14 @@ fn mix_value(digest: &mut Digest, entry: &Entry, now_ms: u64) {
             pair.mix(score_text(score.get()).as_bytes());
             digest.add(&pair.0);
         });
+    } else if let Some(stream) = Streams::of(form, now_ms) {
+        for entry in stream.range(Id::MIN, Id::MAX) {
+            digest.mix(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+            for (name, value) in entry.fields() {
+                digest.mix(name);
+                digest.mix(value);
+            }
+        }
     }
     if entry.expires_at().is_some() {
         digest.add(HAS_EXPIRY);
@@ -78,6 +87,7 @@ fn type_number(form: &Form<'_>) -> u32 {
         "set" => 2,
         "zset" => 3,
         "hash" => 4,
+        "stream" => 6,
         _ => 0,
     }
 }

@@ -148,6 +148,7 @@ impl Server {
     /// that serves connections.
     pub fn reset_stats(&'static self) {
         let census = Census::take(self.keyspace, now_ms());
+        keyspace::reclaim::reset();
         *self.baseline.lock() = Counts::read(self, &census);
         self.stats.reset();
         self.cron.reset();

@@ -444,7 +444,7 @@ impl Entry {
         match self.form() {
             Form::String(_) => self.peek_blob().capacity() > LARGE,
             Form::List(list) => list.node_count() > MANY,
-            Form::Stream(stream) => stream.node_count() > MANY,
+            Form::Stream(stream) => stream.blocks() > MANY / 8,
             form => form.len() > MANY,
         }
     }

@@ -1,27 +1,36 @@
 //! Streams: a log of entries with ascending ids.
 //!
 //! ```text
-//! log    the entries: a tree of packed nodes
-//! node   a packed node
+//! log        the entries: a tree of packed nodes
+//! node       a packed node
+//! group      consumer groups
+//! producers  what each producer has sent lately, so that nothing is added twice
 //! ```
 
 #![forbid(unsafe_code)]
 
-use std::fmt;
+use std::{fmt, mem};
 
+mod group;
 mod log;
 mod node;
+pub mod producers;
 
 #[cfg(test)]
 mod tests;
 
+pub use group::{Consumer, Delivery, Group, Groups, Owner};
 pub use log::{Item, Range, RangeBack};
 pub use node::Fields;
+pub use producers::Producers;
 
 use log::Log;
 
 /// An entry has at most this many bytes of names and values together.
 pub const ENTRY_BYTES_MAX: usize = 1 << 30;
+
+/// Pending entries lie in chunks, which mostly are not full.
+const PENDING_PER_BLOCK: usize = 64;
 
 /// The id of an entry: a Unix time in milliseconds, and a number among those of that time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,6 +93,29 @@ pub enum Until {
     Id(Id),
 }
 
+/// What becomes of an entry that is to be deleted, and of the groups that have it pending.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum References {
+    /// It goes, and stays pending.
+    #[default]
+    Keep,
+    /// It goes, and is pending no more.
+    Delete,
+    /// It goes if no group needs it any more.
+    Acknowledged,
+}
+
+/// What has become of an entry that was to be deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// It was not there.
+    Absent,
+    /// It is deleted.
+    Done,
+    /// Some group needs it, whether it is there or not.
+    Needed,
+}
+
 /// How a stream is cut off at its front.
 #[derive(Clone, Copy, Debug)]
 pub struct Trim {
@@ -93,6 +125,9 @@ pub struct Trim {
     pub approximate: bool,
     /// At most so many entries go at once; zero: all that have to.
     pub limit: u64,
+    /// What becomes of what is pending. Unless it stays so, entries go one by one, approximate or
+    /// not.
+    pub references: References,
 }
 
 /// A stream.
@@ -102,6 +137,10 @@ pub struct Stream {
     last_id: Id,
     max_deleted_id: Id,
     entries_added: u64,
+    /// The consumer groups.
+    pub groups: Groups,
+    /// Its producers; none if no message has a name and Redis's defaults hold.
+    pub producers: Option<Box<Producers>>,
 }
 
 impl Stream {
@@ -121,9 +160,22 @@ impl Stream {
         self.log.node_count()
     }
 
+    /// How many nodes begin before an id, counted up to a number. The last node is not counted.
+    pub fn nodes_before(&self, id: Id, at_most: usize) -> usize {
+        self.log.nodes_before(id, at_most)
+    }
+
+    /// How many blocks of memory it has, about.
+    pub fn blocks(&self) -> usize {
+        self.node_count() + self.groups.pending() / PENDING_PER_BLOCK
+    }
+
     /// Bytes of memory besides the stream itself.
     pub fn memory(&self) -> usize {
+        let producers = self.producers.as_ref();
         self.log.memory()
+            + self.groups.memory()
+            + producers.map_or(0, |producers| size_of::<Producers>() + producers.bytes())
     }
 
     /// The highest id that an entry ever had, or that was set.
@@ -178,6 +230,18 @@ impl Stream {
         self.get(id).is_some()
     }
 
+    /// Changes a group, with a look at the entries; `None` if there is none of this name.
+    pub fn with_group<R>(
+        &mut self,
+        name: &[u8],
+        with: impl FnOnce(&Self, &mut Group) -> R,
+    ) -> Option<R> {
+        let mut groups = mem::take(&mut self.groups);
+        let done = groups.get_mut(name).map(|group| with(self, group));
+        self.groups = groups;
+        done
+    }
+
     /// The entries from one id to another, which both belong to it.
     #[inline]
     pub fn range(&self, from: Id, to: Id) -> Range<'_> {
@@ -214,8 +278,27 @@ impl Stream {
         is_there
     }
 
+    /// Deletes an entry, and minds what is pending.
+    pub fn remove_with(&mut self, id: Id, references: References) -> Removal {
+        match references {
+            References::Keep => {}
+            References::Delete => {
+                self.groups.forget(id);
+            }
+            References::Acknowledged if self.groups.is_needed(id) => {
+                return Removal::Needed;
+            }
+            References::Acknowledged => {}
+        }
+        if self.remove(id) { Removal::Done } else { Removal::Absent }
+    }
+
     /// Cuts entries off at the front. Returns how many.
     pub fn trim(&mut self, trim: &Trim) -> u64 {
+        if trim.references != References::Keep && !self.groups.is_empty() {
+            return self.trim_entries(trim);
+        }
+        let approximate = trim.approximate && trim.references == References::Keep;
         let mut removed: u64 = 0;
         while !self.is_empty() && !self.is_trimmed(trim.until) {
             let entries = self.log.first_node_len() as u64;
@@ -228,13 +311,44 @@ impl Stream {
             };
             if whole {
                 removed += self.log.drop_first_node() as u64;
-            } else if trim.approximate {
+            } else if approximate {
                 break;
             } else if let Some(first) = self.first_id() {
                 removed += u64::from(self.log.remove(first));
             }
         }
         removed
+    }
+
+    /// The same entry by entry, because groups have a say.
+    fn trim_entries(&mut self, trim: &Trim) -> u64 {
+        let spares_needed = trim.references == References::Acknowledged;
+        let mut left = self.len() as u64;
+        let mut removed = Vec::new();
+        'nodes: for (entries, items) in self.log.by_node() {
+            let limit = usize::try_from(trim.limit).unwrap_or(usize::MAX);
+            if limit > 0 && removed.len() + entries > limit {
+                break;
+            }
+            for item in items {
+                let is_trimmed = match trim.until {
+                    Until::Len(len) => left <= len,
+                    Until::Id(id) => item.id >= id,
+                };
+                if is_trimmed {
+                    break 'nodes;
+                }
+                if !(spares_needed && self.groups.is_needed(item.id)) {
+                    removed.push(item.id);
+                    left -= 1;
+                }
+            }
+        }
+        for id in &removed {
+            self.groups.forget(*id);
+            self.log.remove(*id);
+        }
+        removed.len() as u64
     }
 
     fn is_trimmed(&self, until: Until) -> bool {

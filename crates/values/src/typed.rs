@@ -22,6 +22,7 @@ use table::Hasher;
 
 use crate::entry::{Entry, Form};
 use crate::list::Shape;
+use crate::stream::producers::Horizon;
 
 mod hash;
 mod list;
@@ -97,6 +98,10 @@ pub struct Limits {
     pub stream_node_bytes: AtomicU64,
     /// Its entries (`stream-node-max-entries`); 0: any number.
     pub stream_node_entries: AtomicU64,
+    /// Seconds for which a new stream remembers a producer's messages (`stream-idmp-duration`).
+    pub stream_idmp_seconds: AtomicU64,
+    /// How many of them it remembers (`stream-idmp-maxsize`).
+    pub stream_idmp_messages: AtomicU64,
 }
 
 impl Limits {
@@ -115,6 +120,8 @@ impl Limits {
             list_depth: AtomicU64::new(0),
             stream_node_bytes: AtomicU64::new(4096),
             stream_node_entries: AtomicU64::new(100),
+            stream_idmp_seconds: AtomicU64::new(Horizon::DEFAULT.seconds),
+            stream_idmp_messages: AtomicU64::new(Horizon::DEFAULT.messages as u64),
         }
     }
 
@@ -127,6 +134,15 @@ impl Limits {
     /// The shape of lists.
     pub fn list_shape(&self) -> Shape {
         Shape::new(self.list_size.load(Relaxed), self.list_depth.load(Relaxed))
+    }
+
+    /// How much a new stream remembers of its producers.
+    pub fn stream_horizon(&self) -> Horizon {
+        let messages = self.stream_idmp_messages.load(Relaxed);
+        Horizon {
+            seconds: self.stream_idmp_seconds.load(Relaxed),
+            messages: usize::try_from(messages).unwrap_or(usize::MAX),
+        }
     }
 }
 

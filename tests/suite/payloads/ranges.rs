@@ -84,6 +84,7 @@ const HELD: &[(&str, &str, &str)] = &[
     ("set", "SADD n v 10 1", "SADD m v 1"),
     ("hash", "HSET n v 10 1 v", "HSET m v 1"),
     ("sorted-set", "ZADD n 1 v 10 10 3 1", "ZADD m 2 v"),
+    ("stream", "XADD n 10-1 v 10 1 v", "XADD m 1-1 v 1"),
 ];
 
 /// What makes the keys hold that; replies are of no interest.

@@ -23,7 +23,9 @@ impl<'e> Source<'e> {
     /// What a key holds; one that is not there has no elements.
     pub(super) fn of(form: Option<Form<'e>>, now_ms: u64) -> Result<Self, Failure> {
         match form.unwrap_or(Form::PackedList(&[])) {
-            Form::String(_) | Form::PackedHash(_) | Form::Hash(_) => Err(Failure::WrongType),
+            Form::String(_) | Form::PackedHash(_) | Form::Hash(_) | Form::Stream(_) => {
+                Err(Failure::WrongType)
+            }
             form => Ok(Self { form, now_ms }),
         }
     }

@@ -110,3 +110,40 @@ fn speed_of_bulks() {
         eprintln!("bulk of {len}: {each:.1} ns");
     }
 }
+
+#[test]
+fn counts_may_come_late() {
+    let write = |items, expected, len: usize| {
+        move |reply: &mut Reply| {
+            reply.ok();
+            let written = reply.counted(items, expected, |reply| {
+                (0..len).for_each(|_| reply.bulk(b"x"));
+                Ok::<_, ()>(len)
+            });
+            assert_eq!(written, Ok(len));
+            reply.null();
+        }
+    };
+    for expected in [0, 2, 10, 12345] {
+        for len in [0, 2, 10, 1000] {
+            let items = "$1\r\nx\r\n".repeat(len);
+            let (resp2, resp3) = ("$-1\r\n", "_\r\n");
+            let text = |marker, len, null| format!("+OK\r\n{marker}{len}\r\n{items}{null}");
+            let array = write(Counted::Array, expected, len);
+            check(array, &text('*', len, resp2), &text('*', len, resp3));
+            let map = write(Counted::Map, expected, len);
+            check(map, &text('*', len * 2, resp2), &text('%', len, resp3));
+        }
+    }
+    check_same(
+        |reply| {
+            reply.ok();
+            let failed = reply.counted(Counted::Array, 5, |reply| {
+                reply.ok();
+                Err("no")
+            });
+            assert_eq!(failed, Err("no"));
+        },
+        "+OK\r\n",
+    );
+}

@@ -126,7 +126,8 @@ fn describe(reply: &mut Reply<'_>, command: &Registered) {
 fn first_last_step(keys: &[KeySpec]) -> (i64, i64, i64) {
     let ranges = keys.iter().filter_map(|spec| match spec.find {
         Find::Range { last, step } => Some((i64::from(spec.begin), i64::from(last), step)),
-        Find::Counted { .. } | Find::Behind(_) | Find::Made | Find::SortStore => None,
+        Find::Counted { .. } | Find::Behind(_) | Find::Streams => None,
+        Find::Made | Find::SortStore => None,
     });
     ranges.fold((0, 0, 0), |(first, last, step), (begin, end, width)| {
         let end = if end < 0 { end } else { begin + end };
@@ -153,6 +154,7 @@ fn describe_keys(reply: &mut Reply<'_>, keys: &KeySpec) {
         Find::Counted { step } => {
             ("keynum", vec![("keynumidx", 0), ("firstkey", 1), ("keystep", i64::from(step))])
         }
+        Find::Streams => ("range", vec![("lastkey", -1), ("keystep", 1), ("limit", 2)]),
         Find::Made | Find::SortStore => (UNKNOWN, vec![]),
     };
     let begin = i64::from(keys.begin);
@@ -165,6 +167,7 @@ fn describe_keys(reply: &mut Reply<'_>, keys: &KeySpec) {
     keys.access.names().iter().for_each(|name| reply.simple(name));
     reply.bulk(b"begin_search");
     match keys.find {
+        Find::Streams => search(reply, "keyword", Some("STREAMS"), &[("startfrom", begin)]),
         Find::Behind(token) => search(reply, "keyword", Some(token), &[("startfrom", begin)]),
         find if find.is_unknown() => search(reply, UNKNOWN, None, &[]),
         _ => search(reply, "index", None, &[("index", begin)]),

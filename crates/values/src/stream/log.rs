@@ -154,6 +154,21 @@ impl Log {
         dropped
     }
 
+    /// For each node how many entries it has, and these.
+    pub fn by_node(&self) -> impl Iterator<Item = (usize, Range<'_>)> {
+        let tail = (self.tail.live() > 0).then_some((&self.tail_base, &self.tail));
+        self.nodes.iter().chain(tail).map(|(base, node)| {
+            let nodes = self.nodes.range(Id::MIN..Id::MIN);
+            let (from, to) = (Id::MIN, Id::MAX);
+            (node.live(), Range { nodes, tail: Some((*base, node)), at: None, from, to })
+        })
+    }
+
+    /// How many nodes begin before an id, counted up to a number. The last node is not counted.
+    pub fn nodes_before(&self, id: Id, at_most: usize) -> usize {
+        self.nodes.range(..id).take(at_most).count()
+    }
+
     /// The entries with ids from one to another.
     #[inline]
     pub fn range(&self, from: Id, to: Id) -> Range<'_> {

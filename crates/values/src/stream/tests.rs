@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Id, NodeLimits, Stream, Trim, Until};
+use super::{Id, NodeLimits, References, Stream, Trim, Until};
 
 type Plain = BTreeMap<Id, Vec<Vec<u8>>>;
 
@@ -97,7 +97,8 @@ fn a_stream_is_what_a_plain_map_is() {
                         0 => Until::Len(chance.below(plain.len() as u64 + 2)),
                         _ => Until::Id(any),
                     };
-                    let trim = Trim { until, approximate: false, limit: 0 };
+                    let references = References::Keep;
+                    let trim = Trim { until, approximate: false, limit: 0, references };
                     assert_eq!(stream.trim(&trim), remove_below(&mut plain, until));
                 }
                 _ => check(&stream, &plain, any, any_id(&plain, any, chance)),
@@ -119,7 +120,8 @@ fn an_approximate_trim_takes_whole_nodes() {
         stream.append(Id::new(number, 0), [b"f".as_slice(), b"v"].into_iter(), limits);
     }
     assert_eq!(stream.node_count(), 5);
-    let trim = |until, limit| Trim { until, approximate: true, limit };
+    let trim =
+        |until, limit| Trim { until, approximate: true, limit, references: References::Keep };
     assert_eq!(stream.trim(&trim(Until::Len(36), 0)), 0);
     assert_eq!(stream.trim(&trim(Until::Len(35), 0)), 10);
     assert_eq!(stream.trim(&trim(Until::Id(Id::new(41, 0)), 20)), 20);

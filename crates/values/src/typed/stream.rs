@@ -6,7 +6,8 @@ use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::entry::{Entry, Form};
-use crate::stream::{Id, NodeLimits, Stream, Trim};
+use crate::stream::producers::{Horizon, Producers};
+use crate::stream::{Id, NodeLimits, References, Removal, Stream, Trim};
 use crate::typed::{Edit, Rules, Type};
 
 /// The type of streams.
@@ -103,17 +104,29 @@ impl<'e> StreamMut<'e> {
             some => usize::try_from(some).unwrap_or(usize::MAX),
         };
         let limits = self.rules.limits;
+        if self.stream.entries_added() == 0 {
+            self.begin();
+        }
         let bytes = limit(&limits.stream_node_bytes);
         let entries = limit(&limits.stream_node_entries);
         self.stream.append(id, words, NodeLimits { bytes, entries });
         self.changes += 1;
     }
 
-    /// Deletes an entry; whether it was there.
-    pub fn remove(&mut self, id: Id) -> bool {
-        let is_there = self.stream.remove(id);
-        self.changes += u64::from(is_there);
-        is_there
+    /// A new stream follows the configuration in what it remembers of producers, for good.
+    #[cold]
+    fn begin(&mut self) {
+        let horizon = self.rules.limits.stream_horizon();
+        if self.stream.producers.is_none() && horizon != Horizon::DEFAULT {
+            self.stream.producers = Some(Box::new(Producers::new(horizon)));
+        }
+    }
+
+    /// Deletes an entry; see [`Stream::remove_with`].
+    pub fn remove(&mut self, id: Id, references: References) -> Removal {
+        let removal = self.stream.remove_with(id, references);
+        self.changes += u64::from(removal == Removal::Done);
+        removal
     }
 
     /// Cuts entries off at the front. Returns how many.

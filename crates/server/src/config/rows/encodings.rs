@@ -40,4 +40,8 @@ pub const COLLECTIONS: &[Parameter] = &[
     .about("Entries of a stream's node; 0: as many as fit into its bytes."),
     shaped("hll-sparse-max-bytes", "3000", MEMORY, |c| &c.settings.limits.hyperloglog_bytes)
         .about("Bytes of a sparse HyperLogLog, its header included."),
+    number("stream-idmp-duration", "100", (1, 86_400), |c| &c.settings.limits.stream_idmp_seconds)
+        .about("Seconds for which a new stream remembers the messages of its producers."),
+    number("stream-idmp-maxsize", "100", (1, 10_000), |c| &c.settings.limits.stream_idmp_messages)
+        .about("Messages of each producer that a new stream remembers."),
 ];

@@ -294,8 +294,6 @@ pub const EVICTION: &[Parameter] = &[
 
 /// How other values are kept.
 pub const ENCODINGS: &[Parameter] = &[
-    kept("stream-idmp-duration", "100", COUNT, NO_COLLECTIONS),
-    kept("stream-idmp-maxsize", "100", COUNT, NO_COLLECTIONS),
     kept("vset-force-single-threaded-execution", "no", BOOL, NO_COLLECTIONS),
     kept("semi-ordered-set-bucket-size", "0", COUNT, NO_COLLECTIONS),
     kept("listpack-max-field-len", "64", COUNT, NO_COLLECTIONS).at_start(),
