@@ -50,7 +50,7 @@ impl<'a> Context<'a> {
         let (db, reply) = self.open(key);
         let Some(entry) = db.get_mut(key, now_ms) else { return Ok(None) };
         let done = entry.edit_as::<T, _>(limits, now_ms, |collection| with(collection, reply));
-        done.ok_or_else(|| Failure::WrongType)?.map(Some)
+        done.ok_or(Failure::WrongType)?.map(Some)
     }
 
     /// The same, but a collection is made if the key is not there.
@@ -63,7 +63,7 @@ impl<'a> Context<'a> {
         let (now_ms, limits) = (self.now_ms, &self.settings.limits);
         let (db, reply) = self.open(key);
         let with = |collection: &mut T::Mut<'_>| with(collection, reply);
-        db.edit_or_create::<T, _>(key, limits, now_ms, with).ok_or_else(|| Failure::WrongType)?
+        db.edit_or_create::<T, _>(key, limits, now_ms, with).ok_or(Failure::WrongType)?
     }
 
     /// Puts an entry in the place of what a key has, or removes the key if the entry's collection
@@ -111,7 +111,7 @@ fn typed<T: Type>(
     now_ms: u64,
 ) -> Result<Option<T::Ref<'_>>, Failure> {
     let Some(entry) = entry else { return Ok(None) };
-    T::of(Entry::form_of(&entry), now_ms).map(Some).ok_or_else(|| Failure::WrongType)
+    T::of(Entry::form_of(&entry), now_ms).map(Some).ok_or(Failure::WrongType)
 }
 
 /// Keys to look at all at once.
@@ -136,6 +136,6 @@ impl<'s> Sources<'s> {
     /// A collection; `None` if the key is not there.
     pub fn get<T: Type>(&self, key: &Key<'_>) -> Result<Option<T::Ref<'s>>, Failure> {
         let Some(form) = self.form(key) else { return Ok(None) };
-        T::of(form, self.now_ms).map(Some).ok_or_else(|| Failure::WrongType)
+        T::of(form, self.now_ms).map(Some).ok_or(Failure::WrongType)
     }
 }

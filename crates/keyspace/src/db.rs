@@ -344,8 +344,8 @@ impl Db {
         self.table.find(key.hash, key.bytes).filter(|entry| !is_expired(entry, now_ms))
     }
 
-    /// Changes a collection, which is made if the key is not there and something is changed. `None`:
-    /// the key has a value of another type.
+    /// Changes a collection, which is made if the key is not there and something is changed.
+    /// `None`: the key has a value of another type.
     pub fn edit_or_create<T: Type, R>(
         &mut self,
         key: &Key<'_>,
