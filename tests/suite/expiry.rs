@@ -164,8 +164,56 @@ fn expired_keys_go_in_every_database_and_after_they_moved() {
     client.run("SET moved x PX 300");
     client.run("MOVE moved 15");
     wait::within(SOON, "expired keys are removed in all databases", || {
-        client.run("INFO keyspace").text() == "# Keyspace\r\ndb15:keys=1,expires=0,avg_ttl=0\r\n"
+        client.run("INFO keyspace").text()
+            == "# Keyspace\r\ndb15:keys=1,expires=0,avg_ttl=0,subexpiry=0\r\n"
     });
+}
+
+#[test]
+fn info_counts_keys_with_fields_that_expire() {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    let long = "x".repeat(100);
+    let mut check = |line: &str, expected: usize| {
+        client.run(line);
+        let subexpiry = |client: &mut Client| {
+            let text = client.run("INFO keyspace").text();
+            let counts = text.lines().filter_map(|line| line.split_once(",subexpiry="));
+            counts.map(|(_, count)| count.parse::<usize>().unwrap()).sum::<usize>()
+        };
+        wait::until(&format!("{expected} keys with such fields after {line}"), || {
+            subexpiry(&mut client) == expected
+        });
+    };
+    // A packed hash, and one in a table.
+    for (number, value) in ["1", &long].into_iter().enumerate() {
+        check(&format!("HSET h a 1 b {value}"), number);
+        check("HEXPIRE h 100 FIELDS 1 a", number + 1);
+        check("HPERSIST h FIELDS 1 a", number);
+        check("HEXPIRE h 100 FIELDS 1 b", number + 1);
+        check("HEXPIRE h 100 FIELDS 2 a b", number + 1);
+        check("HDEL h b", number + 1);
+        check("HSET h a 2", number);
+        check("HPEXPIRE h 1 FIELDS 1 a", number);
+        check(&format!("HSETEX h EX 100 FIELDS 2 x 1 y {value}"), number + 1);
+        check("EXPIRE h 1000", number + 1);
+        check("PERSIST h", number + 1);
+        check("COPY h copy", number + 2);
+        check("RENAME h renamed", number + 2);
+        check("SET renamed v", number + 1);
+        check(&format!("HSET copy z {long}"), number + 1);
+        check("HPEXPIRE copy 20 FIELDS 2 x y", number);
+        check("HEXPIRE copy 100 FIELDS 1 z", number + 1);
+        check("MOVE copy 3", number + 1);
+        check("SWAPDB 0 3", number + 1);
+        check(&format!("RENAME copy kept:{number}"), number + 1);
+        check("DEL h", number + 1);
+    }
+    check("SADDEX s 100 member", 3);
+    check("SADDEX s 1 member", 2);
+    check("SADDEX s 100 other", 3);
+    check("SPOP s", 2);
+    check("FLUSHALL", 0);
 }
 
 #[test]

@@ -31,8 +31,39 @@ pub struct Db {
     pub stats: Stats,
     table: Table<Entry>,
     hasher: Hasher,
-    /// Keys that have an expiry.
-    volatile: usize,
+    timed: Timed,
+}
+
+/// Keys to which something happens in time.
+#[derive(Clone, Copy, Default)]
+struct Timed {
+    /// Those that have an expiry.
+    keys: usize,
+    /// Those some members of which have one.
+    holders: usize,
+}
+
+impl Timed {
+    #[inline]
+    fn add(&mut self, entry: &mut Entry) {
+        self.keys += usize::from(entry.expires_at().is_some());
+        self.holders += usize::from(entry.count_members());
+    }
+
+    #[inline]
+    fn take(&mut self, entry: &Entry) {
+        self.keys -= usize::from(entry.expires_at().is_some());
+        self.holders -= usize::from(entry.is_counted());
+    }
+
+    /// Counts an entry again that has changed and was a holder or not before.
+    #[inline]
+    fn recount_members(&mut self, was_counted: bool, entry: &mut Entry) {
+        let is_counted = entry.count_members();
+        if was_counted != is_counted {
+            self.holders = self.holders - usize::from(was_counted) + usize::from(is_counted);
+        }
+    }
 }
 
 /// Counters since the start or the last reset.
@@ -172,16 +203,18 @@ fn is_expired(entry: &Entry, now_ms: u64) -> bool {
 
 /// Takes expired members out of a collection. Whether the key has to go now, and was counted as
 /// gone: it has expired itself, or its last member has.
-fn decays(entry: &mut Entry, now_ms: u64, stats: &mut Stats, volatile: &mut usize) -> bool {
+fn decays(entry: &mut Entry, now_ms: u64, stats: &mut Stats, timed: &mut Timed) -> bool {
     let mut dies = is_expired(entry, now_ms);
     if !dies && entry.members_expire() {
+        let was_counted = entry.is_counted();
         let dropped = entry.drop_expired(now_ms, MEMBERS_AT_ONCE);
         stats.expired_members += dropped as u64;
         dies = dropped > 0 && entry.form().is_empty();
+        timed.recount_members(was_counted, entry);
     }
     if dies {
         stats.expired += 1;
-        *volatile -= usize::from(entry.expires_at().is_some());
+        timed.take(entry);
     }
     dies
 }
@@ -196,7 +229,7 @@ fn free(entry: Entry) {
 
 impl Db {
     fn new(hasher: Hasher) -> Self {
-        Self { table: Table::new(), hasher, volatile: 0, stats: Stats::default() }
+        Self { table: Table::new(), hasher, timed: Timed::default(), stats: Stats::default() }
     }
 
     /// Keys, those included that expired and were not yet removed.
@@ -211,7 +244,12 @@ impl Db {
 
     /// Keys that have an expiry.
     pub fn volatile(&self) -> usize {
-        self.volatile
+        self.timed.keys
+    }
+
+    /// Keys some members of which have an expiry.
+    pub fn holders(&self) -> usize {
+        self.timed.holders
     }
 
     /// Bytes of memory of the table, without the entries.
@@ -233,8 +271,8 @@ impl Db {
     /// The same, counted only if `counts`.
     #[inline]
     pub fn read_if(&mut self, counts: bool, key: &Key<'_>, now_ms: u64) -> Option<Ref<'_, Entry>> {
-        let Self { table, hasher, volatile, stats } = self;
-        let found = living(table, *hasher, volatile, stats, key, now_ms);
+        let Self { table, hasher, timed, stats } = self;
+        let found = living(table, *hasher, timed, stats, key, now_ms);
         if counts {
             stats.count_read(found.is_some());
         }
@@ -250,20 +288,20 @@ impl Db {
     /// The entry of a key, to change or remove.
     #[inline]
     pub fn get_mut(&mut self, key: &Key<'_>, now_ms: u64) -> Option<EntryMut<'_>> {
-        let Self { table, hasher, volatile, stats } = self;
-        let found = living(table, *hasher, volatile, stats, key, now_ms);
+        let Self { table, hasher, timed, stats } = self;
+        let found = living(table, *hasher, timed, stats, key, now_ms);
         let changes = &mut stats.changes;
-        found.map(|entry| EntryMut { entry, hash: key.hash, hasher: *hasher, volatile, changes })
+        found.map(|entry| EntryMut { entry, hash: key.hash, hasher: *hasher, timed, changes })
     }
 
     /// The entry of a key, to show and then change or remove, counted as a hit or a miss.
     #[inline]
     pub fn read_mut(&mut self, key: &Key<'_>, now_ms: u64) -> Option<EntryMut<'_>> {
-        let Self { table, hasher, volatile, stats } = self;
-        let found = living(table, *hasher, volatile, stats, key, now_ms);
+        let Self { table, hasher, timed, stats } = self;
+        let found = living(table, *hasher, timed, stats, key, now_ms);
         stats.count_read(found.is_some());
         let changes = &mut stats.changes;
-        found.map(|entry| EntryMut { entry, hash: key.hash, hasher: *hasher, volatile, changes })
+        found.map(|entry| EntryMut { entry, hash: key.hash, hasher: *hasher, timed, changes })
     }
 
     /// Sets a key, whatever it was before. Always inlined, as this is most of what SET does.
@@ -294,9 +332,9 @@ impl Db {
     }
 
     #[inline]
-    fn add(&mut self, key: &Key<'_>, entry: Entry) {
+    fn add(&mut self, key: &Key<'_>, mut entry: Entry) {
         debug_assert!(entry.key() == key.bytes, "an entry under another key");
-        self.volatile += usize::from(entry.expires_at().is_some());
+        self.timed.add(&mut entry);
         let hasher = self.hasher;
         self.table.insert(key.hash, entry, |entry| hash_of(hasher, entry));
     }
@@ -306,8 +344,8 @@ impl Db {
         self.table.find(key.hash, key.bytes).filter(|entry| !is_expired(entry, now_ms))
     }
 
-    /// Changes a collection, which is made if the key is not there and something is changed. `None`:
-    /// the key has a value of another type.
+    /// Changes a collection, which is made if the key is not there and something is changed.
+    /// `None`: the key has a value of another type.
     pub fn edit_or_create<T: Type, R>(
         &mut self,
         key: &Key<'_>,
@@ -367,10 +405,10 @@ impl Db {
     /// has expired. Returns the number of these keys and of the members removed from collections;
     /// if that is below `limit`, nothing else is due.
     fn expire_due(&mut self, now_ms: u64, limit: usize) -> usize {
-        let Self { table, stats, volatile, .. } = self;
+        let Self { table, stats, timed, .. } = self;
         let members_before = stats.expired_members;
         let handled = table.drain_due(tick_of(now_ms), limit, |mut entry| {
-            if !decays(&mut entry, now_ms, stats, volatile) {
+            if !decays(&mut entry, now_ms, stats, timed) {
                 return Some(entry);
             }
             free(entry);
@@ -390,12 +428,12 @@ fn hash_of(hasher: Hasher, entry: &Entry) -> u64 {
 fn living<'table>(
     table: &'table mut Table<Entry>,
     hasher: Hasher,
-    volatile: &mut usize,
+    timed: &mut Timed,
     stats: &mut Stats,
     key: &Key<'_>,
     now_ms: u64,
 ) -> Option<Occupied<'table, Entry>> {
-    let decay = |entry: &mut Entry| decays(entry, now_ms, stats, volatile);
+    let decay = |entry: &mut Entry| decays(entry, now_ms, stats, timed);
     let hash_of = |entry: &Entry| hash_of(hasher, entry);
     table.find_living(key.hash, key.bytes, Entry::may_expire, decay, free, hash_of)
 }
@@ -405,7 +443,7 @@ pub struct EntryMut<'db> {
     entry: Occupied<'db, Entry>,
     hash: u64,
     hasher: Hasher,
-    volatile: &'db mut usize,
+    timed: &'db mut Timed,
     changes: &'db mut u64,
 }
 
@@ -423,6 +461,9 @@ impl EntryMut<'_> {
     #[inline]
     pub fn set(&mut self, value: Value<'_>, expires_at: Option<u64>) {
         self.recount(expires_at);
+        if self.entry.is_counted() {
+            self.timed.holders -= 1;
+        }
         if self.entry.is_large() {
             let mut new = Entry::new(self.entry.key(), value, expires_at);
             new.set_sticky(self.entry.is_sticky());
@@ -474,10 +515,12 @@ impl EntryMut<'_> {
         with: impl FnOnce(&mut T::Mut<'_>) -> R,
     ) -> Option<R> {
         let rules = Rules { hasher: self.hasher, limits, now_ms };
+        let was_counted = self.entry.is_counted();
         let mut collection = T::edit(&mut self.entry, rules)?;
         let result = with(&mut collection);
         *self.changes += collection.changes();
         drop(collection);
+        self.timed.recount_members(was_counted, &mut self.entry);
         if self.entry.form().is_empty() {
             free(self.detach());
         }
@@ -493,8 +536,8 @@ impl EntryMut<'_> {
 
     #[inline]
     fn detach(self) -> Entry {
-        let Self { entry, hash, hasher, volatile, .. } = self;
-        *volatile -= usize::from(entry.expires_at().is_some());
+        let Self { entry, hash, hasher, timed, .. } = self;
+        timed.take(&entry);
         entry.remove(hash, |entry| hash_of(hasher, entry))
     }
 
@@ -508,8 +551,8 @@ impl EntryMut<'_> {
     fn recount(&mut self, expires_at: Option<u64>) {
         *self.changes += 1;
         match (self.entry.expires_at(), expires_at) {
-            (None, Some(_)) => *self.volatile += 1,
-            (Some(_), None) => *self.volatile -= 1,
+            (None, Some(_)) => self.timed.keys += 1,
+            (Some(_), None) => self.timed.keys -= 1,
             _ => {}
         }
     }

@@ -27,6 +27,8 @@ pub struct Tables {
     pub keys: u64,
     /// Keys that have an expiry.
     pub volatile: u64,
+    /// Keys some members of which have one.
+    pub holders: u64,
     /// Bytes of its tables, without the entries.
     pub bytes: u64,
     sampled: u64,
@@ -43,6 +45,7 @@ impl Tables {
     fn add(&mut self, db: &Db, now_ms: u64) {
         self.keys += db.len() as u64;
         self.volatile += db.volatile() as u64;
+        self.holders += db.holders() as u64;
         self.bytes += db.table_memory() as u64;
         let enough = KEYS_SAMPLED.min(self.sampled + TABLE_KEYS_SAMPLED);
         let mut next = (db.volatile() > 0).then_some(0);

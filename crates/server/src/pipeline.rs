@@ -236,8 +236,8 @@ pub struct Hand {
 }
 
 impl Hand {
-    /// The shard of an only key: the one in hand, or another instead of it. Always inlined, as every
-    /// command on one key comes here.
+    /// The shard of an only key: the one in hand, or another instead of it. Always inlined, as all
+    /// commands on one key come here.
     #[inline(always)]
     fn take_one(
         &mut self,

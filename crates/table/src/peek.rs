@@ -45,10 +45,9 @@ impl Peek {
         // SAFETY: what the root leads to was published with release order, and what is taken out
         // later is freed only after this guard is gone.
         let segment = unsafe { segment_of(root, hash) }?;
-        let tag = segment.tag(hash);
         // SAFETY: as above.
-        let buckets = unsafe { segment.buckets() }.get(segment.home(tag)..)?;
-        Some(Probe::new(buckets, tag))
+        let buckets = unsafe { segment.buckets() }.get(segment.home_of(hash)..)?;
+        Some(Probe::new(buckets, segment.tag(hash)))
     }
 }
 

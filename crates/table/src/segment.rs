@@ -7,14 +7,23 @@
 //! ```
 //!
 //! A segment of depth d holds the items whose hashes begin with the d bits of its place in the
-//! directory. The next 19 bits are the tag, and the tag alone decides the home bucket:
-//! `tag × homes >> 19`, so homes are in the order of hashes and a copy into a segment with another
-//! number of homes needs no hash. The last homes spill into the tail.
+//! directory. The next 16 bits are an item's *place*, which decides its home bucket:
+//! `place × homes >> 16`, so homes are in the order of hashes. The last homes spill into the tail.
+//!
+//! The tag is 19 bits of the hash, from the last multiple of four up to d on. The place is in it:
+//!
+//! ```text
+//! hash:   | directory: d bits | place: 16 bits      | …
+//! tag:                | shared: d % 4 | place | rest |
+//! ```
+//!
+//! So neither a copy into a segment with another number of homes nor three of four splits need a
+//! hash.
 
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use crate::bucket::{Bucket, Slot, TAG_BITS, Tag};
+use crate::bucket::{Bucket, SLOTS, Slot, TAG_BITS, Tag};
 use crate::slab::{self, Run, UNIT, UNITS_MAX};
 use crate::tick::NEVER;
 
@@ -22,6 +31,11 @@ use crate::tick::NEVER;
 pub(crate) const SPILL_MAX: usize = 24;
 /// The most homes of one segment, which is a run of units.
 pub(crate) const HOMES_LIMIT: usize = UNITS_MAX * UNIT / size_of::<Bucket>() - 3;
+
+/// Tags begin at depths that are multiples of this.
+const TAG_STEP: u32 = 4;
+/// Bits of an item's place in its segment.
+pub(crate) const PLACE_BITS: u32 = TAG_BITS + 1 - TAG_STEP;
 
 pub(crate) const HOMES_SHIFT: u32 = 48;
 pub(crate) const DEPTH: u64 = 63;
@@ -42,6 +56,9 @@ pub(crate) struct Segment(u64);
 /// The home bucket and its neighbours were full.
 pub(crate) struct Full;
 
+/// The most tail buckets.
+const TAIL_MAX: usize = tail(HOMES_LIMIT);
+
 /// Tail buckets behind `homes` homes.
 const fn tail(homes: usize) -> usize {
     match homes {
@@ -59,7 +76,7 @@ fn units_for(homes: usize) -> usize {
 /// The most homes that need no more units than `homes` do.
 fn filling(homes: usize) -> usize {
     let buckets = units_for(homes) * UNIT / size_of::<Bucket>() - 1;
-    (0..=tail(HOMES_LIMIT))
+    (0..=TAIL_MAX)
         .map(|spare| buckets - spare)
         .find(|&homes| homes + tail(homes) <= buckets)
         .unwrap_or(homes)
@@ -113,18 +130,59 @@ impl Segment {
     /// The tag that an item with this hash has here.
     #[inline]
     pub(crate) fn tag(self, hash: u64) -> Tag {
-        Tag::new(hash << self.depth() >> (u64::BITS - TAG_BITS))
+        let first = self.depth() / TAG_STEP * TAG_STEP;
+        Tag::new(hash << first >> (u64::BITS - TAG_BITS))
+    }
+
+    /// The bucket where items with this hash belong.
+    #[inline]
+    pub(crate) fn home_of(self, hash: u64) -> usize {
+        self.home_at(hash << self.depth() >> (u64::BITS - PLACE_BITS))
     }
 
     /// The bucket where items with this tag belong.
     #[inline]
     pub(crate) fn home(self, tag: Tag) -> usize {
-        ((tag.bits() * self.homes() as u64) >> TAG_BITS) as usize
+        self.home_at(self.place_of(tag))
     }
 
-    /// The smallest tag whose home is `home`; `1 << TAG_BITS` behind the last.
-    pub(crate) fn first_tag(self, home: usize) -> u64 {
-        ((home as u64) << TAG_BITS).div_ceil(self.homes() as u64)
+    #[inline]
+    fn home_at(self, place: u64) -> usize {
+        ((place * self.homes() as u64) >> PLACE_BITS) as usize
+    }
+
+    #[inline]
+    fn place_of(self, tag: Tag) -> u64 {
+        let rest = TAG_BITS - PLACE_BITS - self.depth() % TAG_STEP;
+        tag.bits() >> rest & ((1 << PLACE_BITS) - 1)
+    }
+
+    /// The smallest place whose home is `home`; `1 << PLACE_BITS` behind the last.
+    pub(crate) fn first_place(self, home: usize) -> u64 {
+        ((home as u64) << PLACE_BITS).div_ceil(self.homes() as u64)
+    }
+
+    /// Whether items keep their tags when the segment splits.
+    pub(crate) fn keeps_tags(self) -> bool {
+        !(self.depth() + 1).is_multiple_of(TAG_STEP)
+    }
+
+    /// On which side items with this tag come when the segment splits: the first bit of the place.
+    #[inline]
+    pub(crate) fn side(self, tag: Tag) -> u64 {
+        self.place_of(tag) >> (PLACE_BITS - 1)
+    }
+
+    /// All items' slots, with ticks before which they do not expire: their buckets' earliest.
+    ///
+    /// # Safety
+    /// The segment is not freed during `'a`.
+    pub(crate) unsafe fn slots<'a>(self) -> impl Iterator<Item = (Slot, u32)> + 'a {
+        // SAFETY: as the caller promises.
+        unsafe { self.buckets() }.iter().flat_map(|bucket| {
+            let due = bucket.earliest();
+            bucket.slots().filter(|slot| !slot.is_empty()).map(move |slot| (slot, due))
+        })
     }
 
     /// All buckets, homes first.
@@ -200,6 +258,41 @@ impl Segment {
             }
         }
         Err(Full)
+    }
+
+    /// Puts items into a segment that has none, each into the first free slot from its home on, as
+    /// [`Self::place`] does one by one. Slots are taken in order, so it is enough to count them.
+    ///
+    /// # Safety
+    /// The segment is not freed, and the caller owns the table.
+    pub(crate) unsafe fn fill(self, items: impl Iterator<Item = (Slot, u32)>) -> Result<(), Full> {
+        // SAFETY: as the caller promises.
+        let buckets = unsafe { self.buckets() };
+        let mut lens = [0_u8; HOMES_LIMIT + TAIL_MAX];
+        let lens = &mut lens[..buckets.len()];
+        let mut earliest = NEVER;
+        for (slot, due) in items {
+            let home = self.home(slot.tag());
+            let Some(room) = lens[home..].iter().position(|len| usize::from(*len) < SLOTS) else {
+                return Err(Full);
+            };
+            if room > 0 {
+                if room > SPILL_MAX {
+                    return Err(Full);
+                }
+                buckets[home].set_spill(room.max(buckets[home].spill()));
+            }
+            let (bucket, len) = (&buckets[home + room], &mut lens[home + room]);
+            bucket.set_slot(usize::from(*len), slot);
+            *len += 1;
+            if due != NEVER {
+                bucket.set_earliest(due.min(bucket.earliest()));
+                earliest = earliest.min(due);
+            }
+        }
+        // SAFETY: as the caller promises.
+        unsafe { self.set_earliest(earliest) };
+        Ok(())
     }
 
     /// Empties a slot, and lowers the spill of its item's home where no other item needs it.

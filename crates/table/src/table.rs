@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::bucket::{Bucket, SLOTS, Slot};
 use crate::directory::{self, Root, segment_of};
 use crate::peek::{Peek, Probe};
-use crate::segment::{HOMES_LIMIT, Segment};
+use crate::segment::{HOMES_LIMIT, PLACE_BITS, Segment};
 use crate::tick::NEVER;
 
 pub use walk::IntoIter;
@@ -148,9 +148,9 @@ impl<T: Item> Table<T> {
     #[inline]
     pub fn probe(&self, hash: u64) -> Option<Probe<'_>> {
         let segment = self.segment(hash)?;
-        let tag = segment.tag(hash);
         // SAFETY: the table is borrowed, so the segment lives.
-        Some(Probe::new(unsafe { segment.buckets() }.get(segment.home(tag)..)?, tag))
+        let buckets = unsafe { segment.buckets() }.get(segment.home_of(hash)..)?;
+        Some(Probe::new(buckets, segment.tag(hash)))
     }
 
     /// The item with this key, to change or remove.
@@ -213,8 +213,7 @@ impl<T: Item> Table<T> {
     /// visited, however the table grows or shrinks in between.
     pub fn scan(&self, from: u64, mut visit: impl FnMut(&T)) -> Option<u64> {
         let segment = self.segment(from)?;
-        let first = segment.tag(from);
-        let home = segment.home(first);
+        let (first, home) = (segment.tag(from), segment.home_of(from));
         // SAFETY: the table is borrowed, so the segment lives.
         let buckets = unsafe { segment.buckets() };
         for bucket in &buckets[home..=home + buckets[home].spill()] {
@@ -229,9 +228,8 @@ impl<T: Item> Table<T> {
         }
         let depth = segment.depth();
         let prefix = if depth == 0 { 0 } else { from >> (u64::BITS - depth) };
-        let tag_bits = crate::bucket::TAG_BITS;
-        let next = (u128::from(prefix) << tag_bits) + u128::from(segment.first_tag(home + 1));
-        u64::try_from(next << (u64::BITS - depth - tag_bits)).ok()
+        let next = (u128::from(prefix) << PLACE_BITS) + u128::from(segment.first_place(home + 1));
+        u64::try_from(next << (u64::BITS - depth - PLACE_BITS)).ok()
     }
 
     /// Hands items whose tick lies before `tick` to `sift`, at most `limit` of them. What `sift`
@@ -334,8 +332,7 @@ impl<T: Item> Table<T> {
     #[inline]
     fn locate(&self, hash: u64, key: &[u8]) -> Option<Place> {
         let segment = self.segment(hash)?;
-        let tag = segment.tag(hash);
-        let home = segment.home(tag);
+        let (tag, home) = (segment.tag(hash), segment.home_of(hash));
         // SAFETY: the table is borrowed, so the segment lives.
         let buckets = unsafe { segment.buckets() };
         for (distance, bucket) in buckets[home..=home + buckets[home].spill()].iter().enumerate() {
@@ -424,17 +421,8 @@ impl<T: Item> Table<T> {
 
     /// Moves a segment's items, in one pass, to a new segment with about `homes` homes.
     fn resize(&mut self, old: Segment, hash: u64, homes: usize) {
-        let new = Self::build(homes, old.depth(), |place| {
-            // SAFETY: the segment is this table's.
-            for bucket in unsafe { old.buckets() } {
-                // The bucket's earliest tick stands for its items', which are not touched.
-                let due = bucket.earliest();
-                for slot in bucket.slots().filter(|slot| !slot.is_empty()) {
-                    place(slot, due)?;
-                }
-            }
-            Some(())
-        });
+        // SAFETY: the segment is this table's.
+        let new = Self::build(homes, old.depth(), |_| unsafe { old.slots() });
         self.homes = self.homes - old.homes() + new.homes();
         self.put(hash, new);
         self.retire(old);
@@ -444,13 +432,19 @@ impl<T: Item> Table<T> {
     fn split(&mut self, old: Segment, hash: u64, count: usize, hash_of: &impl Fn(&T) -> u64) {
         let depth = old.depth() + 1;
         self.deepen(depth);
-        let hashes = hashes_of(old, count, hash_of);
+        let hashes = if old.keeps_tags() { Vec::new() } else { hashes_of(old, count, hash_of) };
         let prefix = hash >> (u64::BITS - depth) >> 1;
         for side in 0..2 {
             let prefix = prefix << 1 | side;
-            let belongs = |hash: u64| hash >> (u64::BITS - depth) == prefix;
-            let share = hashes.iter().filter(|(_, hash, _)| belongs(*hash)).count();
-            let new = Self::build_hashed(share, depth, &hashes, belongs);
+            let new = if old.keeps_tags() {
+                // SAFETY: the segment is this table's.
+                let items =
+                    || unsafe { old.slots() }.filter(|(slot, _)| old.side(slot.tag()) == side);
+                Self::build(homes_for(items().count()), depth, |_| items())
+            } else {
+                let items = || hashes.iter().filter(|item| item.1 >> (u64::BITS - depth) == prefix);
+                Self::build_hashed(depth, items)
+            };
             self.homes += new.homes();
             self.put(prefix << (u64::BITS - depth), new);
         }
@@ -458,36 +452,26 @@ impl<T: Item> Table<T> {
         self.retire(old);
     }
 
-    /// A segment with the items of `hashes` whose hash `belongs` to it, `share` of them.
-    fn build_hashed(
-        share: usize,
+    /// A new segment with items whose hashes are known.
+    fn build_hashed<'h, I: Iterator<Item = &'h Hashed>>(
         depth: u32,
-        hashes: &[(NonNull<u8>, u64, u32)],
-        belongs: impl Fn(u64) -> bool,
+        items: impl Fn() -> I,
     ) -> Segment {
-        let tag_of = |hash: u64| {
-            crate::bucket::Tag::new(hash << depth >> (u64::BITS - crate::bucket::TAG_BITS))
-        };
-        Self::build(homes_for(share), depth, |place| {
-            for &(address, hash, due) in hashes {
-                if belongs(hash) {
-                    place(Slot::new(address, tag_of(hash)), due)?;
-                }
-            }
-            Some(())
+        Self::build(homes_for(items().count()), depth, |new| {
+            items().map(move |&(address, hash, due)| (Slot::new(address, new.tag(hash)), due))
         })
     }
 
-    /// Fills a new segment; where `fill` finds no room, again with more homes.
-    fn build(
+    /// A new segment with these items; where they find no room, with more homes.
+    fn build<I: Iterator<Item = (Slot, u32)>>(
         mut homes: usize,
         depth: u32,
-        fill: impl Fn(&mut dyn FnMut(Slot, u32) -> Option<()>) -> Option<()>,
+        items: impl Fn(Segment) -> I,
     ) -> Segment {
         loop {
             let new = Segment::allocate(homes, depth);
             // SAFETY: the segment is new and known to nobody else.
-            if fill(&mut |slot, due| unsafe { new.place(slot, due) }.ok()).is_some() {
+            if unsafe { new.fill(items(new)) }.is_ok() {
                 return new;
             }
             let new_homes = new.homes();
@@ -584,7 +568,7 @@ impl<T: Item> Table<T> {
         }
         let mut hashes = hashes_of(segment, counts[0], hash_of);
         hashes.append(&mut hashes_of(buddy, counts[1], hash_of));
-        let merged = Self::build_hashed(hashes.len(), segment.depth() - 1, &hashes, |_| true);
+        let merged = Self::build_hashed(segment.depth() - 1, || hashes.iter());
         self.homes = self.homes - segment.homes() - buddy.homes() + merged.homes();
         self.put(hash, merged);
         self.retire(segment);
@@ -672,6 +656,7 @@ impl<T: Item> Table<T> {
                     let item = ManuallyDrop::new(unsafe { T::from_raw(address) });
                     let hash = hash_of(&item);
                     assert!(self.segment(hash) == Some(segment) && segment.tag(hash) == tag);
+                    assert_eq!(segment.home_of(hash), segment.home(tag));
                     let home = segment.home(tag);
                     assert!(home <= index && index <= home + buckets[home].spill());
                     assert!(bucket.earliest() <= item.due());
@@ -704,12 +689,11 @@ fn homes_for(count: usize) -> usize {
     (count * 8).div_ceil(SLOTS * 7).max(1)
 }
 
+/// The address of an item, its hash and its tick.
+type Hashed = (NonNull<u8>, u64, u32);
+
 /// Items of a segment with their hashes and ticks. They still lie in the segment.
-fn hashes_of<T: Item>(
-    segment: Segment,
-    count: usize,
-    hash_of: &impl Fn(&T) -> u64,
-) -> Vec<(NonNull<u8>, u64, u32)> {
+fn hashes_of<T: Item>(segment: Segment, count: usize, hash_of: &impl Fn(&T) -> u64) -> Vec<Hashed> {
     const AHEAD: usize = 8;
     let mut items = Vec::with_capacity(count);
     // SAFETY: the caller owns the table that the segment belongs to.

@@ -28,8 +28,12 @@ fn load_from<'m, S: Shape>(collection: &Members<S>, members: impl Iterator<Item 
         return;
     }
     let mut probes = [None; MEMBERS_MAX];
-    for (probe, member) in probes.iter_mut().zip(members) {
-        *probe = collection.probe(collection.hasher().hash_member(member));
-    }
+    let mut free = probes.iter_mut();
+    // Not a loop: members come from several iterators, which are faster from inside.
+    members.take(MEMBERS_MAX).for_each(|member| {
+        if let Some(probe) = free.next() {
+            *probe = collection.probe(collection.hasher().hash_member(member));
+        }
+    });
     probes.iter().flatten().for_each(|probe| probe.prefetch_item());
 }

@@ -256,6 +256,12 @@ impl<S: Shape> Block<S> {
         unsafe { std::slice::from_raw_parts(key.as_ptr(), key.len()) }
     }
 
+    /// Whether it has an expiry.
+    #[inline]
+    pub(crate) fn expires(&self) -> bool {
+        self.frame().expires
+    }
+
     /// When it expires, in milliseconds of Unix time.
     #[inline]
     pub fn expires_at(&self) -> Option<u64> {

@@ -50,8 +50,10 @@ const LONG_KEY: u8 = 2;
 const STICKY: u8 = 4;
 /// Marks a string that was edited in place (Redis then names its encoding `raw`).
 const EDITED: u8 = 8;
-/// Marks a collection some members of which expire.
+/// Marks a collection some members of which may expire.
 const MEMBERS_EXPIRE: u8 = 16;
+/// Marks one some members of which did expire when somebody last looked.
+const COUNTED: u8 = 32;
 /// Marks that belong to the key and not to its value.
 const LASTING: u8 = STICKY;
 
@@ -257,6 +259,31 @@ impl Entry {
         self.set_flag(MEMBERS_EXPIRE, expire);
     }
 
+    /// Whether [`Self::count_members`] said last that some members expire.
+    #[inline]
+    pub fn is_counted(&self) -> bool {
+        self.header().flags & COUNTED != 0
+    }
+
+    /// Finds out whether some members have an expiry, and marks the entry by that. So whoever keeps
+    /// count of such entries knows by [`Self::is_counted`] whether this is one of them.
+    #[inline]
+    pub fn count_members(&mut self) -> bool {
+        self.header().flags & (MEMBERS_EXPIRE | COUNTED) != 0 && self.look_for_expiring()
+    }
+
+    #[cold]
+    fn look_for_expiring(&mut self) -> bool {
+        let some_expire = match self.form() {
+            Form::PackedHash(run) => packed::hash::earliest_expiry(run).is_some(),
+            Form::Hash(hash) => hash.expiring() > 0,
+            Form::Set(set) => set.expiring() > 0,
+            _ => false,
+        };
+        self.set_flag(COUNTED, some_expire);
+        some_expire
+    }
+
     /// Whether cache eviction must pass this entry by.
     pub fn is_sticky(&self) -> bool {
         self.header().flags & STICKY != 0
@@ -322,7 +349,7 @@ impl Entry {
     fn splice_elsewhere(&mut self, splice: &Splice<'_>, len: usize) {
         let old = self.header();
         let mut new = Self::allocate(self.key(), old.kind, len, self.expires_at());
-        new.set_flag(old.flags & (LASTING | MEMBERS_EXPIRE), true);
+        new.set_flag(old.flags & (LASTING | MEMBERS_EXPIRE | COUNTED), true);
         splice.copy(self.run(), new.fresh(len));
         *self = new;
     }
@@ -561,7 +588,7 @@ impl Entry {
         self.free_value();
         let old = self.header();
         if (old.flags & HAS_EXPIRY != 0) == expires_at.is_some() {
-            let flags = old.flags & !(EDITED | MEMBERS_EXPIRE);
+            let flags = old.flags & !(EDITED | MEMBERS_EXPIRE | COUNTED);
             let new = Header { flags, kind, value_len: value_len as u32, ..old };
             let size = self.size();
             let new_size = size - old.payload() + new.payload();
@@ -623,7 +650,7 @@ impl Entry {
         let (old, key) = (self.header(), key.unwrap_or(self.key()));
         let mut new = Self::allocate(key, old.kind, old.value_len as usize, expires_at);
         debug_assert_eq!(old.payload(), new.header().payload(), "a block for another payload");
-        new.set_flag(old.flags & (STICKY | EDITED | MEMBERS_EXPIRE), true);
+        new.set_flag(old.flags & (STICKY | EDITED | MEMBERS_EXPIRE | COUNTED), true);
         let (from, to) = (self.at(self.payload_at()), new.at(new.payload_at()));
         // SAFETY: both blocks have a payload of this size there, and they are different blocks.
         unsafe { ptr::copy_nonoverlapping(from, to, old.payload()) };

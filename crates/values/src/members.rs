@@ -45,8 +45,30 @@ impl Expiry {
 pub struct Members<S: Shape> {
     table: Table<Block<S>>,
     hasher: Hasher,
-    /// Bytes of all blocks.
+    sums: Sums,
+}
+
+/// What is known of all members together.
+#[derive(Default)]
+struct Sums {
+    /// Bytes of their blocks.
     bytes: usize,
+    /// How many have an expiry.
+    expiring: usize,
+}
+
+impl Sums {
+    #[inline]
+    fn add<S: Shape>(&mut self, block: &Block<S>) {
+        self.bytes += block.memory();
+        self.expiring += usize::from(block.expires());
+    }
+
+    #[inline]
+    fn take<S: Shape>(&mut self, block: &Block<S>) {
+        self.bytes -= block.memory();
+        self.expiring -= usize::from(block.expires());
+    }
 }
 
 impl<S: Shape> Members<S> {
@@ -57,7 +79,7 @@ impl<S: Shape> Members<S> {
 
     /// The same with room for so many members.
     pub(crate) fn with_capacity(members: usize, hasher: Hasher) -> Self {
-        Self { table: Table::with_capacity(members), hasher, bytes: 0 }
+        Self { table: Table::with_capacity(members), hasher, sums: Sums::default() }
     }
 
     /// Members, those counted that have expired and were not taken out yet.
@@ -79,7 +101,13 @@ impl<S: Shape> Members<S> {
 
     /// Bytes of memory on the heap.
     pub fn memory(&self) -> usize {
-        self.bytes + self.table.memory()
+        self.sums.bytes + self.table.memory()
+    }
+
+    /// Members that have an expiry, those counted whose time has come.
+    #[inline]
+    pub(crate) fn expiring(&self) -> usize {
+        self.sums.expiring
     }
 
     /// A tick (see [`table::tick`]) before which no member expires.
@@ -122,8 +150,7 @@ impl<S: Shape> Members<S> {
     #[inline]
     pub(crate) fn find_mut_hashed(&mut self, hash: u64, key: &[u8]) -> Option<Found<'_, S>> {
         let block = self.table.find_mut(hash, key)?;
-        let before = block.memory();
-        Some(Found { block, hash, hasher: self.hasher, bytes: &mut self.bytes, before })
+        Some(Found { block, hash, hasher: self.hasher, sums: &mut self.sums })
     }
 
     /// Adds a member whose key is not there yet.
@@ -135,8 +162,8 @@ impl<S: Shape> Members<S> {
     /// The same for one whose hash is known.
     #[inline]
     pub(crate) fn insert_hashed(&mut self, hash: u64, block: Block<S>) {
-        self.bytes += block.memory();
-        let Self { table, hasher, .. } = self;
+        let Self { table, hasher, sums } = self;
+        sums.add(&block);
         table.insert(hash, block, |block| hasher.hash_member(block.key()));
     }
 
@@ -239,9 +266,9 @@ impl<S: Shape> Members<S> {
         limit: usize,
         mut removed: impl FnMut(Block<S>),
     ) -> usize {
-        let bytes = &mut self.bytes;
+        let sums = &mut self.sums;
         self.table.drain_due(tick_of(now_ms), limit, |block| {
-            *bytes -= block.memory();
+            sums.take(&block);
             removed(block);
             None
         })
@@ -250,12 +277,12 @@ impl<S: Shape> Members<S> {
     /// Takes out all members that have expired. Looks at all buckets in which a member expires in
     /// this tick, so it is for small collections. Returns how many.
     pub fn drop_expired(&mut self, now_ms: u64) -> usize {
-        let (bytes, before) = (&mut self.bytes, self.table.len());
+        let (sums, before) = (&mut self.sums, self.table.len());
         self.table.drain_due(tick_of(now_ms).saturating_add(1), usize::MAX, |block| {
             if !block.is_expired(now_ms) {
                 return Some(block);
             }
-            *bytes -= block.memory();
+            sums.take(&block);
             None
         });
         before - self.table.len()
@@ -269,7 +296,9 @@ impl<S: Shape> Members<S> {
     /// Checks the table and the sum of bytes; for tests.
     pub fn check_invariants(&self) {
         self.table.check_invariants(|block| self.hasher.hash_member(block.key()));
-        assert_eq!(self.bytes, self.iter(0).map(|block| block.memory()).sum::<usize>());
+        let mut sums = Sums::default();
+        self.iter(0).for_each(|block| sums.add(&block));
+        assert_eq!((self.sums.bytes, self.sums.expiring), (sums.bytes, sums.expiring));
     }
 }
 
@@ -309,9 +338,7 @@ pub(crate) struct Found<'members, S: Shape> {
     block: Occupied<'members, Block<S>>,
     hash: u64,
     hasher: Hasher,
-    bytes: &'members mut usize,
-    /// Bytes of the block when it was found.
-    before: usize,
+    sums: &'members mut Sums,
 }
 
 impl<'members, S: Shape> Found<'members, S> {
@@ -324,17 +351,16 @@ impl<'members, S: Shape> Found<'members, S> {
     /// Changes the member by `change`, which keeps its key.
     #[inline]
     pub(crate) fn change<R>(&mut self, change: impl FnOnce(&mut Block<S>) -> R) -> R {
+        self.sums.take(&self.block);
         let result = change(&mut self.block);
-        let now = self.block.memory();
-        *self.bytes = *self.bytes - self.before + now;
-        self.before = now;
+        self.sums.add(&self.block);
         result
     }
 
     /// Takes the member out.
     #[inline]
     pub(crate) fn remove(self) -> Block<S> {
-        *self.bytes -= self.before;
+        self.sums.take(&self.block);
         let hasher = self.hasher;
         self.block.remove(self.hash, |block| hasher.hash_member(block.key()))
     }

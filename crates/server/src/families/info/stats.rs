@@ -92,7 +92,9 @@ pub(super) fn keyspace(measured: &Measured, page: &mut Page) {
     for (number, db) in measured.census.dbs.iter().enumerate() {
         if db.keys > 0 {
             let (keys, expires, ttl) = (db.keys, db.volatile, db.mean_left_ms());
-            let value = format_args!("keys={keys},expires={expires},avg_ttl={ttl}");
+            let subexpiry = db.holders;
+            let value =
+                format!("keys={keys},expires={expires},avg_ttl={ttl},subexpiry={subexpiry}");
             page.field(&format!("db{number}"), value);
         }
     }
