@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Id, NodeLimits, References, Stream, Trim, Until};
+use super::{Id, NodeLimits, References, Removal, Stream, Trim, Until};
 
 type Plain = BTreeMap<Id, Vec<Vec<u8>>>;
 
@@ -131,6 +131,71 @@ fn an_approximate_trim_takes_whole_nodes() {
     assert_eq!((stream.len(), stream.first_id()), (0, None));
     stream.append(Id::new(46, 0), [b"f".as_slice(), b"v"].into_iter(), limits);
     assert_eq!(stream.len(), 1);
+}
+
+/// Six entries in nodes of two; a group has got all but the last `left`, and acknowledged some.
+fn delivered(left: usize, acknowledged: &[u64]) -> Stream {
+    let mut stream = Stream::default();
+    let limits = NodeLimits { bytes: 4096, entries: 2 };
+    let ids: Vec<Id> = (1..=6).map(|number| Id::new(number, 0)).collect();
+    for id in &ids {
+        stream.append(*id, [b"f".as_slice(), b"v"].into_iter(), limits);
+    }
+    let got = &ids[..ids.len() - left];
+    assert!(stream.groups.create(b"g", Id::MIN, None));
+    let group = stream.groups.get_mut(b"g").unwrap();
+    let owner = group.create_consumer(b"c", 1).unwrap();
+    group.deliver(owner, got, 1);
+    group.last_id = got[got.len() - 1];
+    let acknowledged: Vec<Id> = acknowledged.iter().map(|number| Id::new(*number, 0)).collect();
+    assert_eq!(group.acknowledge(&acknowledged), acknowledged.len());
+    stream
+}
+
+#[test]
+fn groups_have_a_say_in_what_is_trimmed() {
+    use References::{Acknowledged, Delete, Keep};
+    type Case = (usize, &'static [u64], Until, bool, u64, References, &'static [u64], usize);
+    let (len, id) = (Until::Len, |number| Until::Id(Id::new(number, 0)));
+    // As Redis 8.6 has it: what is left, and how much of that or of the rest is pending.
+    let cases: &[Case] = &[
+        (0, &[3, 4, 5], len(2), false, 0, Acknowledged, &[1, 2, 6], 3),
+        (0, &[3, 4, 5], len(4), true, 0, Acknowledged, &[1, 2, 5, 6], 3),
+        (0, &[2, 3], len(4), true, 0, Acknowledged, &[1, 4, 5, 6], 4),
+        (0, &[2, 3], len(0), true, 1, Acknowledged, &[1, 2, 3, 4, 5, 6], 4),
+        (0, &[2, 3], len(0), true, 2, Acknowledged, &[1, 3, 4, 5, 6], 4),
+        (0, &[2, 3], len(0), true, 3, Acknowledged, &[1, 4, 5, 6], 4),
+        (0, &[2, 3, 5], id(5), true, 0, Acknowledged, &[1, 4, 5, 6], 3),
+        (3, &[1, 2], len(0), false, 0, Acknowledged, &[3, 4, 5, 6], 1),
+        (3, &[1, 2], id(2), true, 0, Acknowledged, &[2, 3, 4, 5, 6], 1),
+        (0, &[], len(3), true, 0, Delete, &[4, 5, 6], 3),
+        (0, &[], len(3), false, 0, Keep, &[4, 5, 6], 6),
+        (0, &[], len(3), true, 0, Keep, &[3, 4, 5, 6], 6),
+    ];
+    for (left, acknowledged, until, approximate, limit, references, expected, pending) in cases {
+        let mut stream = delivered(*left, acknowledged);
+        let (until, approximate, limit) = (*until, *approximate, *limit);
+        let trim = Trim { until, approximate, limit, references: *references };
+        assert_eq!(stream.trim(&trim), 6 - expected.len() as u64, "{trim:?}");
+        let ids: Vec<u64> = stream.range(Id::MIN, Id::MAX).map(|item| item.id.ms).collect();
+        assert_eq!((ids.as_slice(), stream.groups.pending()), (*expected, *pending), "{trim:?}");
+    }
+}
+
+#[test]
+fn groups_have_a_say_in_what_is_deleted() {
+    use References::{Acknowledged, Delete, Keep};
+    let mut stream = delivered(1, &[2]);
+    let mut remove = |number, references| stream.remove_with(Id::new(number, 0), references);
+    assert_eq!(remove(1, Acknowledged), Removal::Needed);
+    assert_eq!(remove(2, Acknowledged), Removal::Done);
+    assert_eq!(remove(2, Acknowledged), Removal::Absent);
+    assert_eq!(remove(6, Acknowledged), Removal::Needed);
+    assert_eq!(remove(1, Keep), Removal::Done);
+    // What is pending goes, also where the entry has gone before.
+    assert_eq!(remove(1, Delete), Removal::Absent);
+    assert_eq!(remove(3, Delete), Removal::Done);
+    assert_eq!((stream.len(), stream.groups.pending()), (3, 2));
 }
 
 #[test]
