@@ -337,14 +337,14 @@ fn idle(ours: &Value, theirs: &Value) -> bool {
     let is_name = |name: &Value| ["idle", "inactive"].contains(&name.text().as_str());
     match (ours, theirs) {
         (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
-            let pairs = a.iter().zip(b).enumerate();
+            let mut pairs = a.iter().zip(b).enumerate();
             let alike = |(index, (ours, theirs)): (usize, (&Value, &Value))| {
                 let before = index.checked_sub(1).and_then(|before| a.get(before));
                 let is_time = (a.len() == 4 && index == 2)
                     || before.is_some_and(|name| matches!(name, Value::Bulk(_)) && is_name(name));
                 ours == theirs || idle(ours, theirs) || (is_time && near(ours, theirs))
             };
-            pairs.map(alike).all(|alike| alike)
+            pairs.all(alike)
         }
         (Value::Map(a), Value::Map(b)) if a.len() == b.len() => {
             let alike = |((name, ours), (other, theirs)): (&(Value, Value), &(Value, Value))| {

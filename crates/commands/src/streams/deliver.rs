@@ -1,9 +1,11 @@
 //! XREADGROUP: entries delivered to a consumer, new ones, its own again, and those of others that
 //! were not acknowledged for too long.
 
+use std::iter::Peekable;
+
 use keyspace::Key;
 use protocol::reply::{Counted, Reply};
-use values::stream::{Delivery, Group, Id, Owner, Stream};
+use values::stream::{Delivery, Group, Id, Item, Owner, Stream};
 use values::typed::Streams;
 
 use super::groups::no_group;
@@ -17,6 +19,9 @@ use crate::failure::{Failure, Outcome};
 /// Entries that become pending together.
 const BATCH: usize = 64;
 
+/// So many entries are delivered at once, whatever they are.
+const FEW: usize = 512;
+
 /// Which entries of a stream to deliver.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Wanted {
@@ -29,7 +34,7 @@ enum Wanted {
 pub(super) fn xreadgroup(ctx: &mut Context<'_>) -> Outcome {
     let ask = Request::parse(ctx.args, true)?;
     let group = ask.group.ok_or(Failure::text("ERR Missing GROUP option for XREADGROUP"))?.0;
-    let (mut work, mut bytes) = (0_usize, 0_usize);
+    let (mut work, mut bytes, mut entries) = (0_usize, 0_usize, 0_usize);
     for index in 0..ask.keys {
         let (key, word) = (ctx.key(index), ask.id(ctx.args, index));
         let stream = ctx.read::<Streams>(&key)?.0.map(|stream| stream.stream());
@@ -37,9 +42,13 @@ pub(super) fn xreadgroup(ctx: &mut Context<'_>) -> Outcome {
         let behind = " in XREADGROUP with GROUP option";
         let (stream, found) = found.ok_or_else(|| no_group(key.bytes, group, behind))?;
         let wanted = wanted(word)?;
-        let entries = estimate(&ask, stream, found, wanted);
+        entries = estimate(&ask, stream, found, wanted);
         work = work.saturating_add(entries);
-        bytes = bytes.saturating_add(entries.saturating_mul(entry_bytes(stream, found, wanted)));
+        // New entries of an only stream are looked at when they are delivered.
+        if ask.keys > 1 || wanted != Wanted::New {
+            let each = entry_bytes(new_of(stream, found, wanted).next());
+            bytes = bytes.saturating_add(each.saturating_mul(entries));
+        }
     }
     ctx.allow_work(work)?;
     ctx.allow_copy(bytes)?;
@@ -54,7 +63,9 @@ pub(super) fn xreadgroup(ctx: &mut Context<'_>) -> Outcome {
             break;
         }
         let (key, wanted) = (ctx.key(index), wanted(ask.id(ctx.args, index))?);
-        served = served.saturating_add(usize::from(serve(ctx, &key, &ask, wanted, &mut room)?));
+        let copies = (ask.keys == 1).then_some(entries);
+        let shows = serve(ctx, &key, &ask, wanted, &mut room, copies)?;
+        served = served.saturating_add(usize::from(shows));
     }
     debug_assert!(served > 0 || ctx.reply.len() == start, "what is not served writes nothing");
     match served {
@@ -92,6 +103,8 @@ fn wanted(word: &[u8]) -> Result<Wanted, Failure> {
 /// How many entries are about to be visited.
 fn estimate(ask: &Request<'_>, stream: &Stream, group: &Group, wanted: Wanted) -> usize {
     let len = match wanted {
+        // So few need no counting.
+        Wanted::New if ask.caps.count <= FEW => ask.caps.count,
         Wanted::New => {
             let lag = Counts::of(stream).lag(group).and_then(|lag| usize::try_from(lag).ok());
             let pending = if ask.claim.is_some() { group.pending() } else { 0 };
@@ -106,28 +119,45 @@ fn estimate(ask: &Request<'_>, stream: &Stream, group: &Group, wanted: Wanted) -
     len.min(ask.caps.count)
 }
 
-/// Bytes of the first entry that is about to be delivered; mostly the others are like it.
-fn entry_bytes(stream: &Stream, group: &Group, wanted: Wanted) -> usize {
+/// The entries behind the last one that was delivered, or behind an id.
+fn new_of<'s>(
+    stream: &'s Stream,
+    group: &Group,
+    wanted: Wanted,
+) -> impl Iterator<Item = Item<'s>> + use<'s> {
     let behind = if let Wanted::Own(behind) = wanted { behind } else { group.last_id };
-    let first = behind.next().and_then(|first| stream.range(first, Id::MAX).next());
+    let new = behind.next().map(|first| stream.range(first, Id::MAX));
+    new.into_iter().flatten()
+}
+
+/// Bytes of the first entry that is about to be delivered; mostly the others are like it.
+fn entry_bytes(first: Option<Item<'_>>) -> usize {
     let fields = first.into_iter().flat_map(|item| item.fields());
     fields.map(|(name, value)| name.len().saturating_add(value.len())).sum()
 }
 
-/// Delivers entries of one stream, whose group is there. Returns whether the reply shows the
-/// stream.
+/// Delivers entries of one stream, whose group is there; about so many are copied, if that was not
+/// looked at before. Returns whether the reply shows the stream.
 fn serve(
     ctx: &mut Context<'_>,
     key: &Key<'_>,
     ask: &Request<'_>,
     wanted: Wanted,
     room: &mut Room,
+    copies: Option<usize>,
 ) -> Result<bool, Failure> {
-    let now_ms = ctx.now_ms;
+    let (now_ms, budget) = (ctx.now_ms, ctx.budget());
     let Some((group, name)) = ask.group else { return Ok(false) };
     let served = ctx.edit::<Streams, _>(key, |stream, reply| {
         let served = stream.with_group(group, |stream, group| {
-            let (owner, is_new) = consumer(group, name, now_ms)?;
+            let mut new = new_of(stream, group, wanted).peekable();
+            if let (Some(copies), Wanted::New) = (copies, wanted) {
+                let each = entry_bytes(new.peek().copied());
+                budget.allow_copy(each.saturating_mul(copies))?;
+            }
+            let Some((owner, is_new)) = consumer(group, name, now_ms) else {
+                return Ok((false, 0));
+            };
             let mut reader = Reader { stream, group, owner, ask, room, now_ms, changes: 0 };
             let is_served = match wanted {
                 Wanted::Own(behind) => {
@@ -135,11 +165,11 @@ fn serve(
                     reader.own(reply, behind);
                     true
                 }
-                Wanted::New => reader.new_and_claimed(reply, key),
+                Wanted::New => reader.new_and_claimed(reply, key, new),
             };
-            Some((is_served, reader.changes.min(1).saturating_add(u64::from(is_new))))
+            Ok((is_served, reader.changes.min(1).saturating_add(u64::from(is_new))))
         });
-        let (is_served, changes) = served.flatten().unwrap_or_default();
+        let (is_served, changes) = served.transpose()?.unwrap_or_default();
         stream.changes = stream.changes.saturating_add(changes);
         Ok(is_served)
     })?;
@@ -217,10 +247,14 @@ impl Reader<'_, '_> {
 
     /// Delivers what was pending for too long, and what the group has not got. Returns whether
     /// there is any of it.
-    fn new_and_claimed(&mut self, reply: &mut Reply<'_>, key: &Key<'_>) -> bool {
+    fn new_and_claimed<'s>(
+        &mut self,
+        reply: &mut Reply<'_>,
+        key: &Key<'_>,
+        mut new: Peekable<impl Iterator<Item = Item<'s>>>,
+    ) -> bool {
         let claimable = self.claimable(reply);
-        let last = self.stream.last_entry_id();
-        let has_new = last.is_some_and(|last| last > self.group.last_id);
+        let has_new = new.peek().is_some();
         if claimable.is_empty() && !has_new {
             return false;
         }
@@ -230,8 +264,7 @@ impl Reader<'_, '_> {
         counted(reply, expected, |reply| {
             let shown = self.claim(reply, &claimable);
             let left = self.ask.caps.count.saturating_sub(shown);
-            let new = if has_new { self.new_entries(reply, left) } else { 0 };
-            shown.saturating_add(new)
+            shown.saturating_add(self.new_entries(reply, new.take(left)))
         });
         true
     }
@@ -266,14 +299,17 @@ impl Reader<'_, '_> {
         shown
     }
 
-    /// Delivers at most `count` entries that the group has not got.
-    fn new_entries(&mut self, reply: &mut Reply<'_>, count: usize) -> usize {
-        let Some(from) = self.group.last_id.next() else { return 0 };
+    /// Delivers entries that the group has not got.
+    fn new_entries<'s>(
+        &mut self,
+        reply: &mut Reply<'_>,
+        new: impl Iterator<Item = Item<'s>>,
+    ) -> usize {
         let counts = Counts::of(self.stream);
         let has_idle = self.ask.claim.is_some();
         let (mut batch, mut filled) = ([Id::MIN; BATCH], 0_usize);
         let mut shown: usize = 0;
-        for item in self.stream.range(from, Id::MAX).take(count) {
+        for item in new {
             if !self.room.take(reply) {
                 break;
             }
