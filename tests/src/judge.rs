@@ -243,7 +243,9 @@ fn alike(how: How, words: &[Vec<u8>], ours: &Value, theirs: &Value) -> bool {
             // HSCAN and its like have a key before the cursor.
             let of_keys = words.first().is_some_and(|name| name.eq_ignore_ascii_case(b"scan"));
             let cursor = words.get(if of_keys { 1 } else { 2 });
-            page(cursor.is_some_and(|word| word == b"0"), ours, theirs)
+            let is_start = cursor.is_some_and(|word| word == b"0");
+            // Servers write scores with more digits or with fewer.
+            page(is_start, &shortest_numbers(ours), &shortest_numbers(theirs))
         }
         How::Clock => clock(ours, theirs),
         How::Idle => idle(ours, theirs),
@@ -278,6 +280,18 @@ fn unordered(ours: &Value, theirs: &Value) -> bool {
             sorted(&pairs(a)) == sorted(&pairs(b))
         }
         _ => false,
+    }
+}
+
+/// A value with all numbers in it written with as few digits as tell them from others.
+fn shortest_numbers(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => Value::Array(items.iter().map(shortest_numbers).collect()),
+        Value::Bulk(text) => {
+            let number: Option<f64> = std::str::from_utf8(text).ok().and_then(|t| t.parse().ok());
+            Value::Bulk(number.map_or(text.clone(), |number| number.to_string().into_bytes()))
+        }
+        other => other.clone(),
     }
 }
 
