@@ -2,7 +2,8 @@
 
 Members, fields and values have 16 bytes and are made from their number, so every server holds the
 same. Commands are written as bench-load takes them: `{12}` is the next number in twelve digits,
-`{=12}` the same once more, `{~9}` the number scattered over all numbers of nine digits.
+`{=12}` the same once more, `{~9}` the number scattered over all numbers of nine digits. Cases of
+the other types stand in type_cases.py.
 """
 
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ class Fill:
     answer: int | None
     first: int = 0
     expect: str = f"integer:{BATCH}"
+    connections: int = FILL_CONNECTIONS  # Only one keeps the numbers in order.
 
     def words(self, first=None, numbers=None):
         return [
@@ -48,9 +50,9 @@ class Fill:
             "--keys",
             self.numbers if numbers is None else numbers,
             "--pipeline",
-            FILL_PIPELINE,
+            FILL_PIPELINE * FILL_CONNECTIONS // self.connections,
             "--connections",
-            FILL_CONNECTIONS,
+            self.connections,
         ]
 
     def run(self, bench, server):
@@ -112,8 +114,10 @@ class CollectionCase:
     keys: int = MILLION
     first: int = 0
     grows: Fill | None = None  # What grows or shrinks, as it is before a measurement.
+    before: tuple = ()  # Commands sent before a measurement, which then takes steps, too.
     steps: int = STEPS
     pipeline: int = PIPELINE
+    connections: int | None = None  # One where the order counts.
 
     @property
     def label(self):
@@ -123,14 +127,18 @@ class CollectionCase:
         if self.grows:
             server.ask("DEL", self.grows.question[-1])
             self.grows.run(bench, server)
+        for words in self.before:
+            server.done(*words)
         server.wait_idle()
 
     def runs(self, options):
         """The words of the warm-up and of the measurement."""
         common = ["--command", self.command, "--expect", self.expect, "--value-size", 16]
         common += ["--pipeline", self.pipeline]
-        if self.grows:
-            first = self.grows.numbers
+        if self.connections:
+            common += ["--connections", self.connections]
+        if self.grows or self.before:
+            first = self.grows.first + self.grows.numbers if self.grows else self.first
             warm = ["--fill", "--first", first, "--keys", WARM_STEPS]
             rest = ["--fill", "--first", first + WARM_STEPS, "--keys", self.steps]
             return common + warm, common + rest

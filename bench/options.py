@@ -5,7 +5,7 @@ import os
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
-SECTIONS = ("one", "all", "start", "memory", "collections", "items")
+SECTIONS = ("one", "all", "start", "memory", "collections", "items", "types", "entries")
 
 
 def words(text):
@@ -28,12 +28,14 @@ def parse_options(description):
         options.sections = ["start", "memory"]
     elif options.collections:
         options.sections = ["collections", "items"]
+    elif options.types:
+        options.sections = ["types", "entries"]
     unknown = set(options.sections) - set(SECTIONS)
     if unknown:
         parser.error(f"unknown section {', '.join(sorted(unknown))}")
     if options.rounds < 1 or options.seconds <= 0 or options.warm <= 0 or options.retries < 0:
         parser.error("--rounds, --seconds and --warm must be above 0, --retries not below")
-    named = [name for name in ("memory", "collections", "quick") if getattr(options, name)]
+    named = [name for name in ("memory", "collections", "types", "quick") if getattr(options, name)]
     options.name = options.name or (named or ["full"])[0]
     return options
 
@@ -46,6 +48,11 @@ def add_selection(parser):
         "--collections",
         action="store_true",
         help="only collections: CPU per operation and bytes per item",
+    )
+    group.add_argument(
+        "--types",
+        action="store_true",
+        help="only streams, bitmaps, HyperLogLogs, geo: CPU per operation, bytes per entry",
     )
     group.add_argument(
         "--sections",
@@ -107,7 +114,9 @@ def add_places(parser):
     )
     group.add_argument("--ours", help="command of our server with {port} and {threads}")
     group.add_argument("--port", type=int, default=17800, help="ports are taken from here on")
-    group.add_argument("--name", help="of the result; default: quick, memory, collections or full")
+    group.add_argument(
+        "--name", help="of the result; default: quick, memory, collections, types or full"
+    )
     group.add_argument("--out", default=os.path.join(HERE, "results"), help="folder of the result")
     group.add_argument(
         "--render", metavar="JSON", help="only write the page of an earlier run again"

@@ -15,6 +15,7 @@ SECTION_TITLES = {
     "one": "One server thread, pinned (server on one core, load generator on the other)",
     "all": "All cores, nothing pinned",
     "collections": "Collections: one server thread, pinned, pipeline of 30",
+    "types": "Streams, bitmaps, HyperLogLogs and geo: one server thread, pinned, pipeline of 30",
 }
 COLORS = {OURS: "#d9480f", FLOOR: "#adb5bd"}
 PEER_COLORS = (
@@ -273,7 +274,8 @@ def items(results):
             )
     text = (
         "Growth of memory per item, in bytes: members, fields and values of 16 bytes, one process "
-        "in which one collection grows in stages; small collections and expiries after one fill."
+        "in which one collection grows in stages; small collections and expiries after one fill. "
+        "Entries of streams have one field, and what has not 16 bytes in them has one."
     )
     head = ["item and server", "memory"] + [f"{count:,}" for count in stages]
     head.append("most : least")
@@ -298,20 +300,20 @@ def start(results):
 # ------------------------------------------------------------------ plot
 
 BAR, GAP, PLOT_HEIGHT, LEFT, PANEL_TOP = 22, 26, 190, 56, 46
+LONG_US = 30  # Cases that cost some server more have a panel of their own.
+LETTER = 8
 
 
 def plot(results, section):
-    """One panel for each pipeline depth, as costs differ tenfold between them."""
+    """A panel for each pipeline depth, and one for its long commands, as costs differ tenfold."""
     samples = [sample for sample in samples_of(results, section) if plotted(sample)]
     samples = samples or samples_of(results, section)
     names = [
         name for name in results["servers"] if any(sample["server"] == name for sample in samples)
     ]
     colors = dict(zip((name for name in names if name not in COLORS), PEER_COLORS * 9)) | COLORS
-    depths = sorted({sample["pipeline"] for sample in samples})
     panels, top, width = [], 58, 480
-    for depth in depths:
-        cases = by_case([sample for sample in samples if sample["pipeline"] == depth])
+    for depth, cases in panels_of(samples):
         body, panel_width = panel(depth, cases, names, colors, top)
         panels.append(body)
         top += PANEL_TOP + PLOT_HEIGHT + 34
@@ -332,6 +334,20 @@ def plot(results, section):
             "",
         ]
     )
+
+
+def panels_of(samples):
+    """The pipeline depth and the cases of each panel."""
+
+    def is_long(servers):
+        return max(median(rounds, "cpu_us") for rounds in servers.values()) > LONG_US
+
+    for depth in sorted({sample["pipeline"] for sample in samples}):
+        cases = by_case([sample for sample in samples if sample["pipeline"] == depth])
+        for wanted in (False, True):
+            chosen = {case: it for case, it in cases.items() if is_long(it) == wanted}
+            if chosen:
+                yield depth, chosen
 
 
 def plotted(sample):
@@ -358,7 +374,10 @@ def panel(depth, cases, names, colors, top):
     }
     scale = nice_ceiling(max(value for bars in groups.values() for value in bars.values()))
     base = top + PANEL_TOP + PLOT_HEIGHT
-    width = LEFT + 16 + sum(len(bars) * BAR + GAP for bars in groups.values())
+    widths = {
+        case: max(len(bars) * BAR, LETTER * len(group_title(case))) for case, bars in groups.items()
+    }
+    width = LEFT + 16 + sum(widths.values()) + GAP * len(widths)
     parts = [
         f'<text x="16" y="{top + 24}" font-weight="600">'
         f"{'no pipeline' if depth == 1 else f'pipeline {depth}'}</text>"
@@ -372,7 +391,8 @@ def panel(depth, cases, names, colors, top):
         )
     x = LEFT + GAP / 2
     for case, bars in groups.items():
-        middle = x + len(bars) * BAR / 2
+        middle, after = x + widths[case] / 2, x + widths[case] + GAP
+        x = middle - len(bars) * BAR / 2
         for name, value in bars.items():
             height = PLOT_HEIGHT * value / scale
             parts.append(
@@ -387,7 +407,7 @@ def panel(depth, cases, names, colors, top):
             f'<text x="{middle:.1f}" y="{base + 18}" text-anchor="middle">'
             f"{escape(group_title(case))}</text>"
         )
-        x += GAP
+        x = after
     return "".join(parts), width
 
 

@@ -10,6 +10,7 @@ on the machine hits all of them; ratios are taken within a round and their media
     bench/run.py                    the whole matrix (hours)
     bench/run.py --memory           bytes per key and start-up
     bench/run.py --collections      lists, sets, hashes, sorted sets: CPU and bytes per item
+    bench/run.py --types            streams, bitmaps, HyperLogLogs, geo: CPU and bytes per entry
     PEERS="redis8=path/redis-server --port {port};…" bench/run.py --quick
 
 See bench/README.md for the columns.
@@ -43,6 +44,7 @@ from servers import (  # noqa: E402
     machine_busy,
     resident_bytes,
 )
+from type_cases import type_cases, type_shapes  # noqa: E402
 
 KEYS = 1_000_000
 FILL_BYTES_MAX = 512 << 20  # Fewer keys when values are large: seven servers are alive at once.
@@ -50,7 +52,8 @@ FILL_PIPELINE = 100
 SERVER_CORE, LOAD_CORE = 0, 1
 DAY_MS = 86_400_000
 MEMORY_VALUE_BYTES = 32
-PINNED = ("one", "collections")
+COLLECTIONS = ("collections", "types")
+PINNED = ("one", *COLLECTIONS)
 START_TIMES = 5
 FAILURE_CHARACTERS_MAX = 250  # Error replies may repeat a long command.
 
@@ -248,7 +251,7 @@ class Bench:
             running = []
             cores = {SERVER_CORE} if section in PINNED else set(self.cores)
             for spec in rotated(self.specs, round_number):
-                if section == "collections" and spec.protocol == "memcache":
+                if section in COLLECTIONS and spec.protocol == "memcache":
                     continue
                 try:
                     server = stack.enter_context(self.start(spec, threads, cores))
@@ -374,8 +377,8 @@ class Bench:
                 f" {per_key:7.1f} bytes per key"
             )
 
-    def items(self):
-        for shape, spec in itertools.product(shapes(), self.specs):
+    def items(self, shapes):
+        for shape, spec in itertools.product(shapes, self.specs):
             if spec.name == FLOOR or spec.protocol == "memcache":
                 continue
             try:
@@ -428,12 +431,16 @@ class Bench:
             self.speed("all", chosen(all_core_cases(), options.only), options.server_threads)
         if "collections" in options.sections:
             self.speed("collections", chosen(collection_cases(), options.only), 1)
+        if "types" in options.sections:
+            self.speed("types", chosen(type_cases(), options.only), 1)
         if "start" in options.sections:
             self.start_up()
         if "memory" in options.sections:
             self.memory()
         if "items" in options.sections:
-            self.items()
+            self.items(shapes())
+        if "entries" in options.sections:
+            self.items(type_shapes())
 
 
 def chosen(cases, only):

@@ -186,6 +186,12 @@ class Server:
         except OSError as error:
             raise BenchError(f"{self.spec.name}: no answer to {words[0]}: {error}") from error
 
+    def done(self, *words):
+        """Sends a command that must not fail."""
+        reply = self.answer(*words)
+        if reply.startswith(b"-"):
+            raise BenchError(f"{self.spec.name}: {words[0]} answered {reply[:80]!r}")
+
     def ask(self, *words):
         """The integer that it answers, alone or as the only item."""
         reply = self.answer(*words)

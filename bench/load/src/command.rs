@@ -2,8 +2,12 @@
 //!
 //! `{12}` is the next number in twelve digits. `{=12}` is the last number once more, `{=6+99}` that
 //! number plus 99. With `~`, as in `{~9}`, the number is scattered: always the same for the same
-//! number, but in no order, and never with a zero in front. A place has a fixed number of digits,
-//! so that they can be written over the ones before.
+//! number, but in no order, and never with a zero in front; `{=~9+1}` scatters the number plus 1,
+//! which is another one altogether. A place has a fixed number of digits, so that they can be
+//! written over the ones before.
+//!
+//! Several commands are parted by a `;` between blanks. They are sent in this order, one after the
+//! other, and the expectations of their replies are parted by `;`, too.
 
 use crate::key::Random;
 use crate::request::Expect;
@@ -12,11 +16,15 @@ use std::str::FromStr;
 /// No number has more digits.
 const WIDTH_MAX: usize = 12;
 
-/// The words of a command.
+/// The words of a command, or of several that are always sent together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
-    pub words: Vec<Word>,
+    pub requests: Vec<Vec<Word>>,
 }
+
+/// What their replies look like, one by one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expects(pub Vec<Expect>);
 
 /// A word and the digits in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +53,7 @@ impl Slot {
     /// What it shows of a number.
     pub fn shown(&self, number: u64) -> u64 {
         match self.scattered_from {
-            Some(least) => least + Random::new(number).next() % (9 * least),
+            Some(least) => least + Random::new(number + self.plus).next() % (9 * least),
             None => number + self.plus,
         }
     }
@@ -63,7 +71,7 @@ impl Slot {
 }
 
 impl Command {
-    /// How many numbers a request takes.
+    /// How many numbers its requests take.
     pub fn draws(&self) -> usize {
         self.slots().filter(|slot| slot.draws).count()
     }
@@ -75,7 +83,7 @@ impl Command {
     }
 
     fn slots(&self) -> impl Iterator<Item = &Slot> {
-        self.words.iter().flat_map(|word| word.slots.iter().map(|(_, slot)| slot))
+        self.requests.iter().flatten().flat_map(|word| word.slots.iter().map(|(_, slot)| slot))
     }
 }
 
@@ -83,11 +91,22 @@ impl FromStr for Command {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let words = text.split_whitespace().map(Word::parse).collect::<Option<Vec<_>>>();
-        let command = words.filter(|words| !words.is_empty()).map(|words| Self { words });
+        let words: Vec<_> = text.split_whitespace().collect();
+        let request = |words: &[&str]| words.iter().map(|word| Word::parse(word)).collect();
+        let requests = words.split(|word| *word == ";").map(request).collect::<Option<Vec<_>>>();
+        let command = Self { requests: requests.ok_or(())? };
         // The first place has no number before it that it could repeat.
-        let first_draws = |command: &Self| command.slots().next().is_none_or(|slot| slot.draws);
-        command.filter(first_draws).ok_or(())
+        let first_draws = command.slots().next().is_none_or(|slot| slot.draws);
+        let whole = first_draws && command.requests.iter().all(|words| !words.is_empty());
+        whole.then_some(command).ok_or(())
+    }
+}
+
+impl FromStr for Expects {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        text.split(';').map(str::parse).collect::<Result<_, ()>>().map(Self)
     }
 }
 
@@ -117,6 +136,7 @@ impl FromStr for Expect {
                 "integer" => Ok(Self::Integer),
                 "value" => Ok(Self::Value),
                 "text" => Ok(Self::Text),
+                "array" => Ok(Self::Array),
                 _ => Err(()),
             };
         };
@@ -142,10 +162,11 @@ mod tests {
     fn places_are_found() {
         let command: Command = "ZADD z {~9} mem:{=12} {=6+99}x".parse().unwrap();
         assert_eq!(command.draws(), 1);
-        let texts: Vec<_> = command.words.iter().map(|word| word.text.as_slice()).collect();
+        let [words] = command.requests.as_slice() else { panic!("one request") };
+        let texts: Vec<_> = words.iter().map(|word| word.text.as_slice()).collect();
         let expected: [&[u8]; 5] = [b"ZADD", b"z", b"000000000", b"mem:000000000000", b"000000x"];
         assert_eq!(texts, expected);
-        let slots: Vec<_> = command.words.iter().flat_map(|word| word.slots.clone()).collect();
+        let slots: Vec<_> = words.iter().flat_map(|word| word.slots.clone()).collect();
         assert_eq!(slots.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [0, 4, 0]);
         assert_eq!((slots[1].1.shown(7), slots[2].1.shown(7)), (7, 106));
         for number in 0..1000 {
@@ -155,13 +176,29 @@ mod tests {
     }
 
     #[test]
+    fn several_commands_share_their_numbers() {
+        let command: Command = "GET a ; SET {~3} {=~3+1} {=~3}".parse().unwrap();
+        assert_eq!((command.requests.len(), command.draws()), (2, 1));
+        let shown = |number| command.slots().map(|slot| slot.shown(number)).collect::<Vec<_>>();
+        let (here, there) = (shown(7), shown(8));
+        assert_eq!((here[0], here[1]), (here[2], there[0]));
+        assert_ne!(here[0], here[1]);
+        let expects: Expects = "done;integer:2;array".parse().unwrap();
+        assert_eq!(expects.0, [Expect::Done, Expect::Number(2), Expect::Array]);
+    }
+
+    #[test]
     fn nonsense_is_refused() {
+        for text in ["GET a ;", "; GET a", "GET {=1} ; GET {1}", "GET a ; ; GET a"] {
+            assert!(text.parse::<Command>().is_err(), "{text}");
+        }
         for text in ["", "GET {", "GET {x}", "GET {0}", "GET {13}", "GET {=12}", "GET {6+}"] {
             assert!(text.parse::<Command>().is_err(), "{text}");
         }
         for text in ["", "done:1", "values", "values:x", "integer:", "text:", "values:-1"] {
             assert!(text.parse::<Expect>().is_err(), "{text}");
         }
+        assert!("done;".parse::<Expects>().is_err());
         assert_eq!("integer:1".parse(), Ok(Expect::Number(1)));
     }
 }

@@ -1,7 +1,6 @@
 //! What the command line can ask for. Options are `--name value`; unknown ones are refused.
 
-use crate::command::Command;
-use crate::request::Expect;
+use crate::command::{Command, Expects};
 use std::fmt;
 use std::str::FromStr;
 
@@ -13,9 +12,11 @@ usage: bench-load [--port N | --unix PATH] [options]
                                    mixed: one SET to ten GETs; default get
   --command TEXT                   a workload of your own: words with places for numbers, {12} the
                                    next in 12 digits, {=12} the last again, {=6+99} plus 99, {~9}
-                                   scattered; with --fill, instead of SET
-  --expect done|integer|value|text|integer:N|values:N|items:N
-                                   the right reply to --command; values have --value-size bytes
+                                   scattered; with --fill, instead of SET; several commands that
+                                   are sent together are parted by ' ; '
+  --expect done|integer|value|text|array|integer:N|values:N|items:N
+                                   the right reply to --command; values have --value-size bytes;
+                                   those of several commands are parted by ';'
   --connections N --threads N      default 50, 1; connections are dealt out to the threads
   --pipeline N                     requests in a batch; default 1
   --seconds S                      default 3
@@ -73,7 +74,7 @@ pub struct Options {
     pub protocol: Protocol,
     pub workload: Workload,
     pub command: Option<Command>,
-    pub expect: Option<Expect>,
+    pub expects: Option<Expects>,
     pub connections: usize,
     pub threads: usize,
     pub pipeline: usize,
@@ -96,7 +97,7 @@ impl Default for Options {
             protocol: Protocol::Resp,
             workload: Workload::Get,
             command: None,
-            expect: None,
+            expects: None,
             connections: 50,
             threads: 1,
             pipeline: 1,
@@ -140,7 +141,7 @@ impl Options {
             "--protocol" => self.protocol = choice(name, value, &PROTOCOLS)?,
             "--workload" => self.workload = choice(name, value, &WORKLOADS)?,
             "--command" => self.command = Some(parsed(name, value)?),
-            "--expect" => self.expect = Some(parsed(name, value)?),
+            "--expect" => self.expects = Some(parsed(name, value)?),
             "--distribution" => self.distribution = choice(name, value, &SPREADS)?,
             "--connections" => self.connections = parsed(name, value)?,
             "--threads" => self.threads = parsed(name, value)?,
@@ -186,8 +187,9 @@ impl Options {
     }
 
     fn check_command(&self) -> Result<(), String> {
-        if self.command.is_some() != self.expect.is_some() {
-            return Err("--command and --expect go together".to_owned());
+        let replies = self.expects.as_ref().map(|expects| expects.0.len());
+        if self.command.as_ref().map(|command| command.requests.len()) != replies {
+            return Err("--command and --expect go together, one for one".to_owned());
         }
         let Some(command) = &self.command else { return Ok(()) };
         if self.fill && !self.keys.is_multiple_of(self.draws_per_request()) {
@@ -270,6 +272,7 @@ mod tests {
             "--protocol memcache --workload mset10",
             "--protocol memcache --command x --expect done",
             "--command x",
+            "--command x --expect done;done",
             "--command {5} --expect done",
             "--command {6}{6} --expect done --fill --keys 5",
             "--what 1",

@@ -50,13 +50,14 @@ impl Reply {
             Expect::Value => self.sign == b'$' && self.values <= 1,
             Expect::Text => self.sign == b'$' && self.values == 1,
             Expect::Items(count) => self.items == Some(count),
+            Expect::Array => self.sign == b'*' && self.items.is_some(),
             Expect::Values(count) => match self.sign {
                 b'*' => self.items == Some(count),
                 b'$' => self.values <= count,
                 _ => false,
             },
         };
-        let any_size = matches!(expect, Expect::Text | Expect::Items(_));
+        let any_size = matches!(expect, Expect::Text | Expect::Items(_) | Expect::Array);
         let whole = any_size || self.value_bytes == self.values * value_bytes;
         (right && whole && !self.failed).then_some(self.values)
     }
@@ -215,6 +216,8 @@ mod tests {
         assert_eq!(seen[1].hits(Expect::Text, 4), Some(1));
         assert_eq!(seen[4].hits(Expect::Items(2), 4), Some(1));
         assert_eq!(seen[4].hits(Expect::Items(1), 4), None);
+        assert_eq!(seen[4].hits(Expect::Array, 4), Some(1));
+        assert_eq!(seen[3].hits(Expect::Array, 4), None);
         assert_eq!(seen[4].hits(Expect::Values(2), 3), Some(1));
         assert_eq!(seen[4].hits(Expect::Values(3), 3), None);
         assert!(seen[5].failed() && seen[5].hits(Expect::Done, 3).is_none());

@@ -5,7 +5,7 @@
 //! own key, when it is long enough, so that a reader can tell whose value it got; the rest is
 //! letters drawn from the seed, which compress badly.
 
-use crate::command::{Command, Slot, Word as Patched};
+use crate::command::{Command, Expects, Slot, Word as Patched};
 use crate::key::{self, DIGITS, Distribution, KEY_BYTES, PREFIX_BYTES, Random};
 use crate::options::{Options, Protocol, Workload};
 use std::sync::Arc;
@@ -30,6 +30,8 @@ pub enum Expect {
     Text,
     /// An array of so many items, whatever they are.
     Items(usize),
+    /// An array of any length.
+    Array,
 }
 
 /// The requests of one thread.
@@ -58,10 +60,12 @@ struct Place {
     value_at: Option<usize>,
 }
 
+/// What is sent together, mostly one request.
+#[derive(Default)]
 struct Template {
     bytes: Vec<u8>,
     places: Vec<Place>,
-    expect: Expect,
+    expects: Vec<Expect>,
 }
 
 enum Word<'a> {
@@ -98,7 +102,8 @@ impl Requests {
                 self.pipeline.min(((end - next) / self.draws_per_request) as usize)
             }
         };
-        if self.templates.len() > 1 || self.expects.len() != count {
+        let replies = self.templates.first().map_or(1, |template| template.expects.len());
+        if self.templates.len() > 1 || self.expects.len() != count * replies {
             self.assemble(count);
         }
         let mut number = 0;
@@ -141,7 +146,7 @@ impl Requests {
                 slot: place.slot,
                 value_at: place.value_at.map(|at| base + at),
             }));
-            self.expects.push(template.expect);
+            self.expects.extend_from_slice(&template.expects);
         }
     }
 }
@@ -179,33 +184,39 @@ impl Keys {
 
 impl Template {
     fn new(protocol: Protocol, words: &[Word<'_>], expect: Expect) -> Self {
-        let mut template = Self { bytes: Vec::new(), places: Vec::new(), expect };
+        let mut template = Self::default();
+        template.add(protocol, words, expect);
+        template
+    }
+
+    /// Appends a request.
+    fn add(&mut self, protocol: Protocol, words: &[Word<'_>], expect: Expect) {
+        self.expects.push(expect);
         if protocol == Protocol::Resp {
-            template.bytes.extend_from_slice(format!("*{}\r\n", words.len()).as_bytes());
+            self.bytes.extend_from_slice(format!("*{}\r\n", words.len()).as_bytes());
         }
         for word in words {
             match word {
                 Word::Text(content) => {
-                    template.push(protocol, content);
+                    self.push(protocol, content);
                 }
                 Word::Key(key) => {
-                    let at = template.push(protocol, *key) + PREFIX_BYTES;
-                    template.places.push(Place { at, slot: Slot::plain(DIGITS), value_at: None });
+                    let at = self.push(protocol, *key) + PREFIX_BYTES;
+                    self.places.push(Place { at, slot: Slot::plain(DIGITS), value_at: None });
                 }
                 Word::Value(content) => {
-                    let at = template.push(protocol, content);
-                    if let Some(place) = template.places.last_mut() {
+                    let at = self.push(protocol, content);
+                    if let Some(place) = self.places.last_mut() {
                         place.value_at = (content.len() >= KEY_BYTES).then_some(at);
                     }
                 }
                 Word::Patched(Patched { text, slots }) => {
-                    let base = template.push(protocol, text);
+                    let base = self.push(protocol, text);
                     let place = |&(at, slot)| Place { at: base + at, slot, value_at: None };
-                    template.places.extend(slots.iter().map(place));
+                    self.places.extend(slots.iter().map(place));
                 }
             }
         }
-        template
     }
 
     /// Appends a word, framed where the protocol frames words; returns where its content begins.
@@ -223,9 +234,15 @@ impl Template {
 }
 
 fn templates(options: &Options) -> Vec<Template> {
-    if let (Some(Command { words }), Some(expect)) = (&options.command, options.expect) {
-        let words: Vec<_> = words.iter().map(Word::Patched).collect();
-        return vec![Template::new(options.protocol, &words, expect)];
+    if let (Some(Command { requests }), Some(Expects(expects))) =
+        (&options.command, &options.expects)
+    {
+        let mut template = Template::default();
+        for (words, expect) in requests.iter().zip(expects) {
+            let words: Vec<_> = words.iter().map(Word::Patched).collect();
+            template.add(options.protocol, &words, *expect);
+        }
+        return vec![template];
     }
     let value = value(options);
     let make = |workload| match options.protocol {
@@ -348,7 +365,7 @@ mod tests {
     fn commands_have_their_numbers_patched() {
         let mut options = Options {
             command: Some("ZADD z {2} m{=3+7} {~2} m{3}".parse().unwrap()),
-            expect: Some(Expect::Integer),
+            expects: Some(Expects(vec![Expect::Integer])),
             fill: true,
             keys: 6,
             pipeline: 2,
@@ -365,6 +382,29 @@ mod tests {
         let mut requests = Requests::new(&options, keys, 1);
         let counts: Vec<_> = (0..4).map(|_| requests.next_batch().1.len()).collect();
         assert_eq!(counts, [2, 2, 2, 0]);
+    }
+
+    #[test]
+    fn commands_are_sent_together() {
+        let options = Options {
+            command: Some("LPOP l ; DEL {1} {1}".parse().unwrap()),
+            expects: Some("value;integer".parse().unwrap()),
+            fill: true,
+            keys: 6,
+            pipeline: 2,
+            ..Options::default()
+        };
+        let distribution = Arc::new(Distribution::new(Spread::Uniform, 6));
+        let mut requests = Requests::new(&options, Keys::of_thread(&options, 0, distribution), 1);
+        let (first, second) =
+            ("*2 $4 LPOP $1 l *3 $3 DEL $1 0 $1 1 ", "*2 $4 LPOP $1 l *3 $3 DEL $1 2 $1 3 ");
+        let (bytes, expects) = requests.next_batch();
+        let text = String::from_utf8(bytes.to_vec()).unwrap().replace("\r\n", " ");
+        assert_eq!(text, [first, second].concat());
+        let pair = [Expect::Value, Expect::Integer];
+        assert_eq!(expects, [pair, pair].concat());
+        assert_eq!(requests.next_batch().1, pair);
+        assert!(requests.next_batch().1.is_empty());
     }
 
     #[test]
