@@ -3,12 +3,12 @@
 //! ```text
 //! node:    | names | entry | entry | …
 //! names:   | count | length | name | length | name | …       the field names of the first entry
-//! entry:   | size of what follows | head 1 | ms | seq | fields |
-//! fields:  | length | value | …                              the names are the node's
-//!          | count | length | name | length | value | …      the names are the entry's own
+//! entry:   | size of what follows, marks | ms | seq | fields |
+//! fields:  | length | value | … | value |                        the names are the node's
+//!          | count | length | name | length | value | … | value |    they are the entry's own
 //! ```
 //!
-//! All numbers are varints of seven bits a byte, the lowest first. The milliseconds of an id count
+//! The last value ends where the entry does, so it needs no length. All numbers are varints of seven bits a byte, the lowest first. The milliseconds of an id count
 //! from the node's base, the id of its first entry; so does its number if the milliseconds are
 //! the same. An entry that is removed is only marked as such until enough of them are; those at
 //! the front are skipped.
@@ -19,10 +19,12 @@ use memory::block_size;
 
 use super::Id;
 
-/// The entry is removed.
-const REMOVED: u8 = 1;
-/// The names of the fields are the entry's own.
-const OWN_NAMES: u8 = 2;
+/// Marks an entry that is removed.
+const REMOVED: u64 = 1;
+/// Marks an entry whose fields have names of its own.
+const OWN_NAMES: u64 = 2;
+/// Bits of the marks, which are the lowest of the number that an entry begins with.
+const MARKS: u32 = 2;
 /// Bits of a byte of a varint.
 const BITS: u32 = 7;
 const MORE: u8 = 1 << BITS;
@@ -58,7 +60,7 @@ pub struct Place<'n> {
     pub next: usize,
     /// Whether it is removed.
     pub is_removed: bool,
-    head: u8,
+    head: u64,
     /// What follows its id.
     rest: &'n [u8],
     node: &'n Node,
@@ -123,24 +125,29 @@ impl Node {
         let texts = words.skip(stored).step_by(1 + stored);
         let ms = id.ms - base.ms;
         let seq = if ms == 0 { id.seq - base.seq } else { id.seq };
-        let size = 1
-            + len_of_number(ms)
-            + len_of_number(seq)
-            + count.map_or(0, |count| len_of_number(count as u64))
-            + texts
-                .clone()
-                .map(|text| len_of_number(text.len() as u64) + text.len())
-                .sum::<usize>();
-        self.reserve(len_of_number(size as u64) + size);
+        let (mut size, mut last_len) = (len_of_number(ms) + len_of_number(seq), 0);
+        size += count.map_or(0, |count| len_of_number(count as u64));
+        for text in texts.clone() {
+            last_len = len_of_number(text.len() as u64);
+            size += last_len + text.len();
+        }
+        size -= last_len;
+        let head = (size as u64) << MARKS | if shares { 0 } else { OWN_NAMES };
+        self.reserve(len_of_number(head) + size);
         let bytes = &mut self.bytes;
-        push_number(bytes, size as u64);
-        bytes.push(if shares { 0 } else { OWN_NAMES });
+        push_number(bytes, head);
+        let end = bytes.len() + size;
         push_number(bytes, ms);
         push_number(bytes, seq);
         if let Some(count) = count {
             push_number(bytes, count as u64);
         }
-        texts.for_each(|text| push_text(bytes, text));
+        for text in texts {
+            if bytes.len() + text.len() < end {
+                push_number(bytes, text.len() as u64);
+            }
+            bytes.extend_from_slice(text);
+        }
         self.live += 1;
         self.added += 1;
     }
@@ -179,9 +186,10 @@ impl Node {
     /// The entry that begins at `at`; none at the end.
     #[inline]
     pub fn read(&self, base: Id, at: usize) -> Option<Place<'_>> {
-        let mut rest = self.bytes.get(at..)?;
-        let (mut entry, next) = (take_text(&mut rest), self.bytes.len() - rest.len());
-        let head = take_byte(&mut entry)?;
+        let mut rest = self.bytes.get(at..).filter(|rest| !rest.is_empty())?;
+        let head = take_number(&mut rest);
+        let mut entry = take(&mut rest, (head >> MARKS) as usize);
+        let next = self.bytes.len() - rest.len();
         let (ms, seq) = (take_number(&mut entry), take_number(&mut entry));
         let id = match ms {
             0 => Id { ms: base.ms, seq: base.seq.wrapping_add(seq) },
@@ -194,7 +202,8 @@ impl Node {
     #[inline]
     fn skip(&self, at: usize) -> usize {
         let mut rest = self.bytes.get(at..).unwrap_or_default();
-        take_text(&mut rest);
+        let size = take_number(&mut rest) >> MARKS;
+        take(&mut rest, size as usize);
         self.bytes.len() - rest.len()
     }
 
@@ -255,11 +264,9 @@ impl Node {
             self.start = next as u32;
             self.skip_removed(base);
         } else {
-            let mut rest = self.bytes.get(at..).unwrap_or_default();
-            take_number(&mut rest);
-            let head = self.bytes.len() - rest.len();
-            if let Some(head) = self.bytes.get_mut(head) {
-                *head |= REMOVED;
+            // The marks are in the first byte of the number.
+            if let Some(head) = self.bytes.get_mut(at) {
+                *head |= REMOVED as u8;
             }
             self.removed += 1;
             if self.removed > REMOVED_MAX.max(self.live) {
@@ -343,7 +350,11 @@ impl<'n> Iterator for Fields<'n> {
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
         let name = take_text(self.names.as_mut().unwrap_or(&mut self.rest));
-        Some((name, take_text(&mut self.rest)))
+        let value = match self.left {
+            0 => std::mem::take(&mut self.rest),
+            _ => take_text(&mut self.rest),
+        };
+        Some((name, value))
     }
 
     #[inline]
@@ -414,7 +425,12 @@ fn take_long_number(rest: &mut &[u8]) -> u64 {
 
 #[inline]
 fn take_text<'n>(rest: &mut &'n [u8]) -> &'n [u8] {
-    let len = take_number(rest) as usize;
+    let len = take_number(rest);
+    take(rest, len as usize)
+}
+
+#[inline]
+fn take<'n>(rest: &mut &'n [u8], len: usize) -> &'n [u8] {
     let (text, behind) = rest.split_at_checked(len).unwrap_or((rest, &[]));
     *rest = behind;
     text

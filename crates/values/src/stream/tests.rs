@@ -207,5 +207,5 @@ fn an_entry_takes_few_bytes() {
         stream.append(id, [b"f".as_slice(), &[b'v'; 16]].into_iter(), limits);
     }
     let bytes = stream.memory() as f64 / stream.len() as f64;
-    assert!(bytes <= 28.0, "{bytes} bytes");
+    assert!(bytes <= 22.0, "{bytes} bytes");
 }
