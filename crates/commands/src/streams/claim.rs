@@ -4,7 +4,7 @@ use protocol::number::parse_i64;
 use values::stream::{Delivery, Group, Id, Owner, Stream};
 use values::typed::Streams;
 
-use super::deliver::{consumer, counted, next_count};
+use super::deliver::{consumer, counted, entry_bytes, next_count};
 use super::groups::no_group;
 use super::ids::{self, reply_id};
 use super::named_ids::Ids;
@@ -119,11 +119,13 @@ fn is_idle(delivery: Delivery, min_idle_ms: i64, now_ms: u64) -> bool {
 }
 
 pub(super) fn xclaim(ctx: &mut Context<'_>) -> Outcome {
-    let (key, args, now_ms) = (ctx.key(0), ctx.args, ctx.now_ms);
+    let (key, args, now_ms, budget) = (ctx.key(0), ctx.args, ctx.now_ms, ctx.budget());
     let name = args.get(2);
     let done = ctx.edit::<Streams, _>(&key, |stream, reply| {
         let changes = stream.with_group(name, |stream, group| {
             let claim = Claim::parse(args, now_ms)?;
+            let shown = if claim.just_id { &[][..] } else { &claim.ids };
+            budget.allow_copy(bytes_of(stream, shown.first().copied(), shown.len()))?;
             let mut changes = 0_u64;
             if claim.last_id > group.last_id {
                 group.last_id = claim.last_id;
@@ -159,6 +161,11 @@ pub(super) fn xclaim(ctx: &mut Context<'_>) -> Outcome {
         Ok(changes.is_some())
     })?;
     if done == Some(true) { Ok(()) } else { Err(no_group(key.bytes, name, "")) }
+}
+
+/// Bytes of so many entries, which mostly are like the first one.
+fn bytes_of(stream: &Stream, first: Option<Id>, entries: usize) -> usize {
+    entry_bytes(first.and_then(|first| stream.get(first))).saturating_mul(entries)
 }
 
 fn activate(group: &mut Group, owner: Owner, is_active: bool, now_ms: u64) {
@@ -240,6 +247,8 @@ pub(super) fn xautoclaim(ctx: &mut Context<'_>) -> Outcome {
         let changes = stream.with_group(name, |stream, group| {
             budget.allow(group.pending().min(sweep.count.saturating_mul(LOOKS)))?;
             let found = sweep.find(stream, group, now_ms);
+            let shown = if sweep.just_id { &[][..] } else { &found.idle };
+            budget.allow_copy(bytes_of(stream, shown.first().map(|idle| idle.0), shown.len()))?;
             let Some((owner, is_new)) = consumer(group, args.get(3), now_ms) else {
                 return Ok(0);
             };

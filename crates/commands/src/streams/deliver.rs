@@ -131,7 +131,7 @@ fn new_of<'s>(
 }
 
 /// Bytes of the first entry that is about to be delivered; mostly the others are like it.
-fn entry_bytes(first: Option<Item<'_>>) -> usize {
+pub(super) fn entry_bytes(first: Option<Item<'_>>) -> usize {
     let fields = first.into_iter().flat_map(|item| item.fields());
     fields.map(|(name, value)| name.len().saturating_add(value.len())).sum()
 }
