@@ -60,18 +60,20 @@ impl Operation {
         Ok(operation)
     }
 
-    /// Makes a block of the result, which is zeros. `sources` has for each string what it has
-    /// there, at most as much.
+    /// Whether a block of the result begins as what the first string has there, and not as zeros.
+    fn begins_with_first(self) -> bool {
+        !matches!(self, Self::Diff1 | Self::AndOr)
+    }
+
+    /// Makes a block of the result. `first` is what the first string has there and `sources`
+    /// what the others have, at most as much.
     fn combine<'s>(
         self,
         block: &mut [u8],
         twice: &mut [u8; BLOCK],
-        mut sources: impl Iterator<Item = &'s [u8]>,
+        first: &[u8],
+        sources: impl Iterator<Item = &'s [u8]>,
     ) {
-        let first = sources.next().unwrap_or_default();
-        if !matches!(self, Self::Diff1 | Self::AndOr) {
-            each(block, first, |old, new| old | new);
-        }
         match self {
             Self::And => sources.for_each(|source| keep(block, source)),
             Self::Or | Self::Diff1 | Self::AndOr => {
@@ -136,6 +138,7 @@ pub(super) fn bitop(ctx: &mut Context<'_>) -> Outcome {
 
 /// All of the result, which is as long as the longest string.
 fn result_of(operation: Operation, strings: &[Value<'_>]) -> Vec<u8> {
+    const EMPTY: &[u8] = &[];
     let numbers: Vec<Vec<u8>> = strings
         .iter()
         .map(|value| if matches!(value, Value::Int(_)) { value.to_vec() } else { Vec::new() })
@@ -150,16 +153,19 @@ fn result_of(operation: Operation, strings: &[Value<'_>]) -> Vec<u8> {
         })
         .collect();
     let len = strings.iter().map(|string| string.len()).max().unwrap_or(0);
-    let mut result = vec![0; len];
-    let mut twice = [0; BLOCK];
-    let mut at = 0_usize;
-    for block in result.chunks_mut(BLOCK) {
-        let end = at.saturating_add(block.len());
-        let sources = strings
-            .iter()
-            .map(|string| string.get(at.min(string.len())..end.min(string.len())).unwrap_or(&[]));
-        operation.combine(block, &mut twice, sources);
-        at = end;
+    let (first, others) = strings.split_first().unwrap_or((&EMPTY, &[]));
+    let (mut result, mut twice) = (Vec::with_capacity(len), [0; BLOCK]);
+    while result.len() < len {
+        let (at, end) = (result.len(), result.len().saturating_add(BLOCK).min(len));
+        let part = |string: &&[u8]| at.min(string.len())..end.min(string.len());
+        let first = first.get(part(first)).unwrap_or_default();
+        if operation.begins_with_first() {
+            result.extend_from_slice(first);
+        }
+        result.resize(end, 0);
+        let others = others.iter().map(|string| string.get(part(string)).unwrap_or_default());
+        let block = result.get_mut(at..).unwrap_or_default();
+        operation.combine(block, &mut twice, first, others);
     }
     result
 }
