@@ -8,10 +8,10 @@
 //!          | count | length | name | length | value | … | value |    they are the entry's own
 //! ```
 //!
-//! The last value ends where the entry does, so it needs no length. All numbers are varints of seven
-//! bits a byte, the lowest first. The milliseconds of an id count from the node's base, the id of
-//! its first entry; so does its number if the milliseconds are the same. An entry that is removed
-//! is only marked as such until enough of them are; those at the front are skipped.
+//! The last value ends where the entry does, so it needs no length. All numbers are varints of
+//! seven bits a byte, the lowest first. The milliseconds of an id count from the node's base, the
+//! id of its first entry; so does its number if the milliseconds are the same. An entry that is
+//! removed is only marked as such until enough of them are; those at the front are skipped.
 
 #![forbid(unsafe_code)]
 
