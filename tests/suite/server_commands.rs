@@ -165,6 +165,31 @@ fn counters_move_and_are_reset() {
 }
 
 #[test]
+fn a_result_that_is_stored_is_counted_as_in_redis() {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    for (line, changes) in [
+        ("SADD set 1 2", 2),
+        ("SADD stored 1", 1),
+        ("SUNIONSTORE stored set", 1),
+        ("SUNIONSTORE stored none", 1),
+        ("SUNIONSTORE stored none", 0),
+        ("RPUSH list 3 1 2", 3),
+        ("SORT list STORE list", 3),
+        ("GEOADD geo 13.36 38.11 Palermo 15.08 37.5 Catania", 2),
+        ("GEOSEARCHSTORE found geo FROMLONLAT 15 37 BYRADIUS 200 km", 2),
+        ("GEOSEARCHSTORE found geo FROMLONLAT 15 37 BYRADIUS 200 km", 2),
+        ("SWAPDB 0 1", 1),
+    ] {
+        let before = number(&mut client, "rdb_changes_since_last_save");
+        let reply = client.run(line);
+        assert!(!matches!(reply, Value::Error(_)), "{line}: {reply:?}");
+        let after = number(&mut client, "rdb_changes_since_last_save");
+        assert_eq!(after - before, f64::from(changes), "{line}");
+    }
+}
+
+#[test]
 fn a_read_in_the_worker_pool_is_counted_once() {
     let server = Server::start(&[]);
     let mut client = server.connect();

@@ -69,8 +69,13 @@ impl<'a> Context<'a> {
     /// Puts an entry in the place of what a key has, or removes the key if the entry's collection
     /// is empty. Returns whether the key was there.
     pub fn store(&mut self, key: &Key<'_>, entry: Entry) -> bool {
+        self.store_counted(key, entry, 1)
+    }
+
+    /// The same, which counts as so many changes.
+    pub fn store_counted(&mut self, key: &Key<'_>, entry: Entry, changes: u64) -> bool {
         let now_ms = self.now_ms;
-        self.db(key).store(key, entry, now_ms)
+        self.db(key).store(key, entry, changes, now_ms)
     }
 
     /// Sees to it that the words from `first` on may become members: that none is too long, and

@@ -270,8 +270,7 @@ fn swapdb(ctx: &mut Context<'_>) -> Outcome {
     }
     // One change in all; which shard counts it does not matter.
     if let Some(shard) = ctx.all_held().next() {
-        let changes = &mut shard.db(first).stats.changes;
-        *changes = changes.wrapping_add(1);
+        shard.db(first).count_changes(1);
     }
     ctx.reply.ok();
     Ok(())

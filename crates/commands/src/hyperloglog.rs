@@ -121,7 +121,7 @@ fn pfadd(ctx: &mut Context<'_>) -> Outcome {
         let mut value = new_value();
         let (changes, added) = hyperloglog::add(&mut value, elements, sparse_max);
         db.insert(&key, new_entry(key.bytes, &value));
-        db.stats.changes = db.stats.changes.saturating_add(changes);
+        db.count_changes(changes);
         (1, added)
     };
     match added {

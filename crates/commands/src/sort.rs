@@ -221,8 +221,10 @@ impl<'a> Plan<'a> {
             let mut sink = Sink::List(list);
             chosen.iter().for_each(|element| self.put(*element, &mut sink, reply));
         }
-        ctx.reply.count(entry.form().len());
-        ctx.store(&destination, entry);
+        let count = entry.form().len();
+        // As in Redis, each element that is stored is a change.
+        ctx.store_counted(&destination, entry, count as u64);
+        ctx.reply.count(count);
         Ok(())
     }
 

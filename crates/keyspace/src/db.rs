@@ -322,13 +322,22 @@ impl Db {
     }
 
     /// Puts an entry in the place of what a key has, or removes the key if the entry's collection
-    /// is empty. Returns whether the key was there.
-    pub fn store(&mut self, key: &Key<'_>, entry: Entry, now_ms: u64) -> bool {
-        let was_there = self.remove(key, now_ms);
-        if !entry.form().is_empty() {
-            self.insert(key, entry);
+    /// is empty. Returns whether the key was there. That counts as so many changes, or as one if
+    /// the key is only removed.
+    pub fn store(&mut self, key: &Key<'_>, entry: Entry, changes: u64, now_ms: u64) -> bool {
+        let was_there = self.get_mut(key, now_ms).map(EntryMut::detach).map(free).is_some();
+        if entry.form().is_empty() {
+            self.count_changes(was_there.into());
+        } else {
+            self.count_changes(changes);
+            self.add(key, entry);
         }
         was_there
+    }
+
+    /// Counts changes beside those that are counted as keys change.
+    pub fn count_changes(&mut self, changes: u64) {
+        self.stats.changes += changes;
     }
 
     #[inline]

@@ -73,12 +73,9 @@ fn search(ctx: &mut Context<'_>, form: Form) -> Outcome {
         member.with_bytes(|name| builder.insert(name, score));
     }
     let (count, destination) = (builder.len(), ctx.key(destination));
-    let changes = ctx.db(&destination).stats.changes;
-    ctx.store(&destination, SortedSets::entry(destination.bytes, builder, rules));
-    if count > 0 {
-        // As in Redis, each member that is stored is a change, and nothing else is.
-        ctx.db(&destination).stats.changes = changes.saturating_add(count as u64);
-    }
+    // As in Redis, each member that is stored is a change, and nothing else is.
+    let entry = SortedSets::entry(destination.bytes, builder, rules);
+    ctx.store_counted(&destination, entry, count as u64);
     ctx.reply.count(count);
     Ok(())
 }

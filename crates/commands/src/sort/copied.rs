@@ -221,7 +221,7 @@ fn put_out(plan: &Plan<'_>, ctx: &mut Context<'_>, chosen: &[Value<'_>]) -> Outc
         put_all(plan, ctx, chosen, &mut Sink::List(list))?;
     }
     let count = entry.form().len();
-    ctx.shard(destination.shard())?.db(db).store(&destination, entry, now_ms);
+    ctx.shard(destination.shard())?.db(db).store(&destination, entry, count as u64, now_ms);
     ctx.reply.count(count);
     Ok(())
 }
